@@ -1,0 +1,61 @@
+"""Comparators: each knows one kind of output.
+
+To add one, add a file with ``COMPARATOR = Comparator(…)``; the registry finds it. The first comparator, by
+descending ``priority``, that recognises both contents compares them; ``bytes`` recognises everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from envfreeze.records.base import Record
+from envfreeze.records.comparison import Difference
+from envfreeze.records.verdict import Verdict
+
+
+class Options(Record):
+    """What may be set for a comparison."""
+
+    rtol: float | None = None
+    """Relative tolerance for numbers; None means the comparator's default for the number's type."""
+    atol: float | None = None
+    """Absolute tolerance for numbers."""
+    aliases: tuple[tuple[str, str, str], ...] = ()
+    """(rule's name, text in the original, text in the replay): places that are equal though they are spelled
+    differently, such as the prefix of the environment."""
+    max_differences: int = 10
+
+
+class Sample(Record):
+    """What a comparator may look at to recognise a content: never the name alone."""
+
+    path: Path
+    head: bytes
+    """The first 64 KiB."""
+    suffix: str
+    """Lower-case file name suffix, a hint."""
+    size: int
+
+
+class Finding(Record):
+    """What a comparator says of two contents that are not the same bytes."""
+
+    verdict: Verdict
+    reason: str
+    differences: tuple[Difference, ...] = ()
+    set_aside: tuple[str, ...] = ()
+
+
+class Comparator(Record):
+    """One kind of output. ``compare`` gets contents that are known to differ in at least one byte, and
+    raises ``NotThisKind`` when a file is not what it looked like; the next comparator is then asked."""
+
+    name: str
+    priority: int
+    recognises: Callable[[Sample], bool]
+    compare: Callable[[Path, Path, Options], Finding]
+
+
+class NotThisKind(Exception):
+    """The content is damaged or of another kind; the sentence says how it was noticed."""

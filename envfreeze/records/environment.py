@@ -1,0 +1,179 @@
+"""The environment of a run: each record is one section of the lock, filled by the probe of the same name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from envfreeze.records.base import Bytes, Record, Sha256
+
+
+class Interpreter(Record):
+    """The Python that the command really ran, never the one that envfreeze is installed in."""
+
+    implementation: str
+    """``platform.python_implementation()``, for example ``CPython``."""
+    version: str
+    """Full version, for example ``3.11.7``."""
+    abi: str = ""
+    """``SOABI``, for example ``cpython-311-x86_64-linux-gnu``."""
+    platform: str = ""
+    """``sysconfig.get_platform()``, for example ``linux-x86_64``."""
+    tags: tuple[str, ...] = ()
+    """The most specific wheel tags it accepts (PEP 425), best first; at most three."""
+    libc: str = ""
+    """C library and version, for example ``glibc 2.36`` or ``musl 1.2``."""
+    compiler: str = ""
+    """``platform.python_compiler()``."""
+    build: str = ""
+    """``platform.python_build()``: revision and date."""
+    flags: tuple[str, ...] = ()
+    """How it was configured (``CONFIG_ARGS``), host paths left out."""
+    kind: Literal["system", "venv", "conda", "pyenv", "uv", "other"] = "other"
+    executable: str = ""
+    """Absolute path on the machine of the freeze."""
+    prefix: str = ""
+    base_prefix: str = ""
+    system_site_packages: bool = False
+
+
+PackageSource = Literal["index", "find-links", "url", "vcs", "local", "editable", "conda", "unknown"]
+
+
+class Package(Record):
+    """One installed distribution, and the file that installs the same again."""
+
+    name: str
+    """Normalized (PEP 503)."""
+    version: str
+    source: PackageSource = "unknown"
+    file: str | None = None
+    """File name of the wheel or source distribution."""
+    sha256: Sha256 | None = None
+    """Digest of ``file``."""
+    url: str | None = None
+    """Where ``file`` is downloaded from, without credentials."""
+    index: str | None = None
+    """Which index offers it, without credentials; None for the default index (PyPI)."""
+    vendored: bool = False
+    """True when ``file`` lies in the store because no index has it."""
+    installer: str | None = None
+    """INSTALLER (PEP 376), for example ``pip``."""
+    direct_url: str | None = None
+    """``url`` of direct_url.json (PEP 610) without credentials; with ``@commit`` for version control."""
+
+
+class PipConfiguration(Record):
+    """Where packages come from, merged as pip does from its files and PIP_* variables; no credentials."""
+
+    index: str | None = None
+    extra_indexes: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    no_index: bool = False
+    files: tuple[str, ...] = ()
+    """The configuration files that were read."""
+
+
+class CondaPackage(Record):
+    """One package of a conda environment, from ``conda-meta/*.json``."""
+
+    name: str
+    version: str
+    build: str
+    channel: str = ""
+    url: str = ""
+    md5: str = ""
+    sha256: str = ""
+
+
+class CondaEnvironment(Record):
+    """The conda environment that the interpreter lives in."""
+
+    name: str
+    prefix: str
+    packages: tuple[CondaPackage, ...] = ()
+
+
+class SystemPackage(Record):
+    """A package of the operating system that owns a shared library which the run loaded."""
+
+    name: str
+    version: str
+    manager: Literal["dpkg", "rpm", "apk"]
+    libraries: tuple[str, ...] = ()
+
+
+class System(Record):
+    """The operating system below the interpreter."""
+
+    distribution: str = ""
+    """``ID`` and ``VERSION_ID`` of os-release(5), for example ``debian 12``."""
+    kernel: str = ""
+    """Kernel release, for example ``6.1.0``."""
+    architecture: str = ""
+    """``uname -m``."""
+    memory: Bytes = 0
+    packages: tuple[SystemPackage, ...] = ()
+    unowned: tuple[str, ...] = ()
+    """Loaded libraries that belong to no package of the system, nor to a Python distribution."""
+
+
+class NumericalLibrary(Record):
+    """A numerical library as it was in force in the run: the kernel it picked decides the bits it returns."""
+
+    name: str
+    """For example ``openblas``, ``mkl``, ``openmp``, ``torch``."""
+    version: str = ""
+    kernels: str = ""
+    """Instruction set or core type it picked, for example ``SkylakeX`` or ``AVX2``."""
+    threads: int = 0
+    library: str = ""
+    """File name of the shared library."""
+
+
+class Cpu(Record):
+    """The processor, and what the numerical libraries made of it."""
+
+    vendor: str = ""
+    model: str = ""
+    physical_cores: int = 0
+    logical_cores: int = 0
+    usable_cores: int = 0
+    """Cores that the run was allowed to use (affinity and control groups)."""
+    features: tuple[str, ...] = ()
+    """Instruction-set flags that numerical libraries choose kernels by, sorted."""
+    libraries: tuple[NumericalLibrary, ...] = ()
+
+
+class Gpu(Record):
+    """One GPU, as NVML reports it."""
+
+    model: str
+    memory: Bytes = 0
+    compute_capability: str = ""
+
+
+class Cuda(Record):
+    """GPUs and the CUDA stack: what the driver offers and what the Python packages bring."""
+
+    gpus: tuple[Gpu, ...] = ()
+    driver: str = ""
+    driver_api: str = ""
+    """Highest CUDA version that the driver supports."""
+    runtime: str = ""
+    cudnn: str = ""
+    nccl: str = ""
+    evidence: tuple[str, ...] = ()
+    """Where each version was read, for example ``nvidia-cudnn-cu12 9.1.0.70``."""
+
+
+class Git(Record):
+    """The state of version control at the freeze."""
+
+    commit: str
+    branch: str | None = None
+    remote: str | None = None
+    """URL of the remote, without credentials."""
+    dirty: bool = False
+    diff: Sha256 | None = None
+    """Stored ``git diff HEAD`` when dirty."""

@@ -1,0 +1,54 @@
+"""Files by content: one entry a file, and sets of them whose full list may lie in the store."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from envfreeze.records.base import Bytes, Record, Sha256
+
+
+class FileEntry(Record):
+    """One file of a run: where it lay and which content it had.
+
+    ``path`` is relative to the project folder, or absolute when the file lay outside of it. A name that is
+    not valid UTF-8 is written with Python's ``surrogateescape`` as ``\\udcXX`` code points (PEP 383).
+    """
+
+    path: str
+    size: Bytes = 0
+    sha256: Sha256 | None = None
+    executable: bool = False
+    link: str | None = None
+    """Target of a symbolic link; then there is no content of its own."""
+
+    def __post_init__(self) -> None:
+        parts = PurePosixPath(self.path).parts
+        if not parts or "\0" in self.path or ".." in parts or self.path != str(PurePosixPath(self.path)):
+            raise ValueError(f"{self.path!r} is not a plain path inside the project or an absolute one")
+        if (self.sha256 is None) == (self.link is None):
+            raise ValueError(f"{self.path!r} needs either a sha256 or a link target")
+
+
+class FileSet(Record):
+    """Some files; ``manifest`` is the stored JSON list of all entries, repeated in ``entries`` when short."""
+
+    count: int = 0
+    size: Bytes = 0
+    manifest: Sha256 | None = None
+    entries: tuple[FileEntry, ...] = ()
+
+
+class StreamEntry(Record):
+    """What a command wrote to standard output or standard error."""
+
+    size: Bytes = 0
+    sha256: Sha256
+    terminal: bool = False
+    """True when the command saw a terminal there, as programs print differently then."""
+
+
+class Gap(Record):
+    """Something that could not be captured, said in words: ``what`` is not known, and ``why``."""
+
+    what: str
+    why: str

@@ -1,0 +1,45 @@
+"""What was seen of one run of the user's command."""
+
+from __future__ import annotations
+
+from envfreeze.records.base import Bytes, Record, Seconds
+from envfreeze.records.files import FileSet, StreamEntry
+
+
+class Observation(Record):
+    """A run as it was watched: what was asked, what happened, what was read and what was made."""
+
+    command: tuple[str, ...]
+    directory: str
+    """Absolute working directory."""
+    project: str
+    """Absolute project folder: files below it are recorded relative to it."""
+    started: str = ""
+    """UTC, RFC 3339."""
+    exit_status: int = 0
+    """As a shell reports it: 128 + N when signal N ended the command."""
+    duration: Seconds = 0.0
+    cpu: Seconds = 0.0
+    """Processor time of the whole process tree, user and system."""
+    peak_memory: Bytes = 0
+    """Largest sum of resident memory over the process tree."""
+    environment: dict[str, str] = {}
+    """Variables that matter for results, with values (see ``observer.environment``)."""
+    environment_names: tuple[str, ...] = ()
+    """The other variables' names; their values are never stored, as they may be secrets."""
+    stdout: StreamEntry
+    stderr: StreamEntry
+    files: FileSet = FileSet()
+    """The project's files that the run read, as they were before it."""
+    outputs: FileSet = FileSet()
+    """Files that the run made or changed, as they were after it."""
+    output_patterns: tuple[str, ...] = ()
+    """``--output`` of the freeze: what counts as an output; empty means all that is new or changed."""
+    interpreters: tuple[str, ...] = ()
+    """Every Python that ran, first the target."""
+    processes: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """True when the user's command did not succeed."""
+        return self.exit_status != 0

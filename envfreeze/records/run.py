@@ -1,0 +1,107 @@
+"""A replay: what an engine is asked to run, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from envfreeze.records.base import Bytes, Record, Seconds, Sha256
+from envfreeze.records.comparison import Comparison
+from envfreeze.records.environment import Cpu
+from envfreeze.records.files import FileEntry, FileSet, StreamEntry
+
+
+class Limits(Record):
+    """Bounds on a replay; None means unbounded."""
+
+    cpus: float | None = None
+    memory: Bytes | None = None
+    timeout: Seconds | None = None
+    processes: int | None = 4096
+
+
+class Image(Record):
+    """A built environment, ready to run jobs: a container image, or a folder of the local engine."""
+
+    engine: str
+    reference: str
+    """Image tag, or path of the environment's folder."""
+    environment_id: Sha256
+    built: bool = False
+    """False when it was there already and nothing had to be built."""
+    duration: Seconds = 0.0
+    notes: tuple[str, ...] = ()
+    """What differs from the recipe, for example another patch version of the interpreter."""
+
+
+class Job(Record):
+    """A command to run in an environment, with the files it finds there."""
+
+    command: tuple[str, ...]
+    directory: str
+    """Absolute working directory that the command expects."""
+    project: str
+    """Absolute folder in which relative ``files`` are laid out."""
+    files: tuple[FileEntry, ...] = ()
+    environment: dict[str, str] = {}
+    writable: tuple[str, ...] = ()
+    """Further absolute folders that the command writes outputs to."""
+    limits: Limits = Limits()
+    network: bool = False
+
+
+class JobResult(Record):
+    """What an engine returns: how the command ended and where its outputs were copied to."""
+
+    exit_status: int
+    """As a shell reports it; 124 when the time limit ended it (as GNU timeout does)."""
+    timed_out: bool = False
+    duration: Seconds = 0.0
+    project: str = ""
+    """Folder that the command saw as its project: equal to the job's where the engine allows it."""
+    prefix: str = ""
+    """``sys.prefix`` of the environment's interpreter, as the command saw it."""
+    isolated: tuple[str, ...] = ()
+    not_isolated: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Setting(Record):
+    """One determinism switch as applied to a replay."""
+
+    variable: str
+    value: str
+    library: str
+    why: str
+    source: str
+
+
+class Run(Record):
+    """The record of one replay, kept as ``.envfreeze/runs/<id>/run.json``."""
+
+    id: str
+    lock: Sha256
+    """Digest of the lockfile's bytes."""
+    engine: str
+    image: Image
+    command: tuple[str, ...]
+    directory: str
+    started: str
+    exit_status: int
+    timed_out: bool = False
+    duration: Seconds = 0.0
+    settings: tuple[Setting, ...] = ()
+    stdout: StreamEntry
+    stderr: StreamEntry
+    outputs: FileSet = FileSet()
+    cpu: Cpu = Cpu()
+    """The processor of this replay."""
+    isolated: tuple[str, ...] = ()
+    not_isolated: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    code: Literal["recorded", "given"] = "recorded"
+    """``given`` when ``--code`` or another command replaced what was recorded."""
+    comparison: Comparison | msgspec.UnsetType = msgspec.UNSET
+    folder: str = ""
+    """Where the record and the outputs lie."""

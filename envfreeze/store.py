@@ -1,0 +1,216 @@
+"""The content-addressed store under ``.envfreeze/``.
+
+Layout, all below ``<project>/.envfreeze``::
+
+    .gitignore            what to commit and what not, with the reasons
+    objects/ab/cdef…      content by its SHA-256; never changed once written
+    build/                what the Dockerfile copies: requirements.txt and wheels
+    runs/<id>/            one replay: run.json, stdout, stderr, outputs/
+    environments/<id>/    environments of the local engine
+    tmp/                  unfinished work of a process that is alive; anything else there is litter
+
+Invariants: an object's name is the digest of its content; an object appears under its name only when it is
+whole and synced; nothing refers to ``tmp``. A crash at any point leaves at most litter in ``tmp``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from envfreeze.errors import EnvironmentFailure, InputError
+from envfreeze.files import CHUNK, sha256, sync_directory, write
+from envfreeze.records.files import FileEntry, FileSet
+
+FOLDER = ".envfreeze"
+INLINE_ENTRIES = 1000
+"""A set with more files than this is listed in the store only, so that the lock stays readable."""
+
+_GITIGNORE = """\
+# Made by envfreeze. What is ignored here can be made again from the lock:
+/runs/
+/environments/
+/tmp/
+/lock
+# objects/ holds the recorded files and the original outputs that a replay is compared with.
+# Commit it (or track it with git-lfs or DVC) when others shall replay from a clone;
+# when it is too large for that, ignore it by removing the next line's '#':
+# /objects/
+# build/ is what the Dockerfile copies: commit it.
+"""
+
+
+class Store:
+    """Content by digest; see the module's text for the layout and the invariants."""
+
+    def __init__(self, project: Path) -> None:
+        self.root = project / FOLDER
+
+    @property
+    def objects(self) -> Path:
+        return self.root / "objects"
+
+    def create(self) -> None:
+        """Make the folders.
+
+        Raises:
+            OSError: the project folder cannot be written.
+        """
+        for folder in (self.root, self.objects, self.root / "tmp"):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not (self.root / ".gitignore").exists():
+            write(self.root / ".gitignore", _GITIGNORE.encode())
+
+    def path(self, digest: str) -> Path:
+        """Where the object with this digest lies, if it is there."""
+        return self.objects / digest[:2] / digest[2:]
+
+    def __contains__(self, digest: str) -> bool:
+        return self.path(digest).is_file()
+
+    def add_file(self, source: Path | str) -> tuple[str, int]:
+        """Take a copy of a file's present content; return its digest and size in bytes.
+
+        The digest is of the bytes that were stored, so a file that changes meanwhile cannot lie.
+
+        Raises:
+            OSError: the source cannot be read or the store cannot be written.
+        """
+        with open(source, "rb") as stream:  # noqa: PTH123 - names that are not valid UTF-8
+            return self.add_stream(stream)
+
+    def add_bytes(self, data: bytes) -> str:
+        """Store a short content; return its digest."""
+        digest = hashlib.sha256(data).hexdigest()
+        if digest not in self:
+            with self._incoming() as incoming:
+                incoming.write(data)
+                self._adopt(incoming, digest)
+        return digest
+
+    def add_stream(self, stream: IO[bytes]) -> tuple[str, int]:
+        """Store what the stream yields until its end; return its digest and size in bytes."""
+        digest, size = hashlib.sha256(), 0
+        with self._incoming() as incoming:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+                incoming.write(chunk)
+            self._adopt(incoming, digest.hexdigest())
+        return digest.hexdigest(), size
+
+    @contextlib.contextmanager
+    def _incoming(self) -> Iterator[IO[bytes]]:
+        self.create()
+        with tempfile.NamedTemporaryFile(dir=self.root / "tmp", delete=False) as stream:
+            try:
+                yield stream
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    Path(stream.name).unlink()
+
+    def _adopt(self, incoming: IO[bytes], digest: str) -> None:
+        target = self.path(digest)
+        if target.is_file():
+            return
+        incoming.flush()
+        os.fchmod(incoming.fileno(), 0o444)
+        os.fsync(incoming.fileno())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(incoming.name, target)  # noqa: PTH105 - a name, not a Path
+        sync_directory(target.parent)
+
+    def verified(self, digest: str, *, what: str) -> Path:
+        """Path of an object whose content was just checked against its name.
+
+        Raises:
+            InputError: the object is missing or damaged; ``what`` names it for the user.
+        """
+        path = self.path(digest)
+        if not path.is_file():
+            raise InputError(
+                f"{what} is missing from the store: no {path}.",
+                hint="Copy .envfreeze/ together with envfreeze.lock, or freeze again.",
+            )
+        if sha256(path) != digest:
+            raise InputError(
+                f"{what} is damaged in the store: the content of {path} does not match its digest.",
+                hint="Delete that file and restore it from a copy of .envfreeze/, or freeze again.",
+            )
+        return path
+
+    def add_set(self, entries: Iterable[FileEntry]) -> FileSet:
+        """Store the list of entries; short lists are repeated in the result for people to read."""
+        ordered = tuple(sorted(entries, key=lambda entry: entry.path))
+        if not ordered:
+            return FileSet()
+        data = json.dumps(msgspec.to_builtins(ordered), indent=0, ensure_ascii=True).encode()
+        return FileSet(
+            count=len(ordered),
+            size=sum(entry.size for entry in ordered),
+            manifest=self.add_bytes(data),
+            entries=ordered if len(ordered) <= INLINE_ENTRIES else (),
+        )
+
+    def entries(self, files: FileSet, *, what: str) -> tuple[FileEntry, ...]:
+        """All entries of a set, from the record itself or from the store.
+
+        Raises:
+            InputError: the list is missing, damaged, or not a list of files.
+        """
+        if files.entries or files.manifest is None:
+            return files.entries
+        data = self.verified(files.manifest, what=f"the list of {what}").read_bytes()
+        try:
+            return msgspec.convert(json.loads(data), tuple[FileEntry, ...])
+        except (ValueError, msgspec.ValidationError) as error:
+            raise InputError(f"the list of {what} in the store is not readable: {error}.") from error
+
+    @contextlib.contextmanager
+    def temporary(self) -> Iterator[Path]:
+        """A folder for unfinished work, removed afterwards."""
+        self.create()
+        folder = Path(tempfile.mkdtemp(dir=self.root / "tmp"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def locked(self, activity: str, *, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+        """Keep others from writing this project's lock and store at the same time.
+
+        A second process waits and says who holds the lock (through ``on_wait(text)``).
+
+        Raises:
+            EnvironmentFailure: the file system does not support locks.
+        """
+        self.create()
+        path = self.root / "lock"
+        with path.open("a+b") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = path.read_text(errors="replace").strip() or "another process"
+                if on_wait is not None:
+                    on_wait(f"waiting for {holder}, which is at work in {self.root.parent}")
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            except OSError as error:
+                raise EnvironmentFailure(f"{path} cannot be locked: {error.strerror}.") from error
+            stream.truncate(0)
+            stream.write(f"envfreeze {activity} (process {os.getpid()})".encode())
+            stream.flush()
+            try:
+                yield
+            finally:
+                stream.truncate(0)
