@@ -1,0 +1,68 @@
+"""Freeze the environment of a machine-learning run, replay it elsewhere, and say whether the result is the same.
+
+The four verbs return typed records, which live in ``envfreeze.records``::
+
+    import envfreeze
+
+    lock = envfreeze.freeze(["python", "train.py"])
+    image = envfreeze.build()
+    run = envfreeze.replay(engine="local")
+    comparison = envfreeze.diff("runs/a", "runs/b")
+
+Names are imported on first use, so that ``import envfreeze`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from envfreeze.errors import EnvfreezeError, EnvironmentFailure, InputError
+    from envfreeze.records.comparison import Comparison
+    from envfreeze.records.lock import Lock
+    from envfreeze.records.run import Image, Run
+    from envfreeze.records.verdict import Verdict
+    from envfreeze.workflow import build, diff, freeze, replay
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Comparison",
+    "EnvfreezeError",
+    "EnvironmentFailure",
+    "Image",
+    "InputError",
+    "Lock",
+    "Run",
+    "Verdict",
+    "build",
+    "diff",
+    "freeze",
+    "replay",
+]
+
+_HOME = {
+    "Comparison": "records.comparison",
+    "EnvfreezeError": "errors",
+    "EnvironmentFailure": "errors",
+    "Image": "records.run",
+    "InputError": "errors",
+    "Lock": "records.lock",
+    "Run": "records.run",
+    "Verdict": "records.verdict",
+    "build": "workflow",
+    "diff": "workflow",
+    "freeze": "workflow",
+    "replay": "workflow",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"envfreeze.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'envfreeze' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
