@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, dataclass_transform
 
 import msgspec
 
@@ -11,5 +11,16 @@ Bytes = Annotated[int, msgspec.Meta(ge=0, description="size in bytes")]
 Seconds = Annotated[float, msgspec.Meta(ge=0, description="duration in seconds")]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class _RecordMeta(msgspec.StructMeta):
+    """Makes every subclass keyword-only; msgspec inherits its other settings, but not this one."""
+
+    def __new__(cls, *arguments: Any, **settings: Any) -> Any:
+        settings.setdefault("kw_only", True)
+        return super().__new__(cls, *arguments, **settings)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Record(
+    msgspec.Struct, metaclass=_RecordMeta, frozen=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """Base of all records. Two records with the same content are equal and are written as the same bytes."""
