@@ -1,4 +1,4 @@
-"""Freeze the environment of a machine-learning run, replay it elsewhere, and say whether the result is the same.
+"""Freeze the environment of a machine-learning run, replay it elsewhere, and say if the result is the same.
 
 The four verbs return typed records, which live in ``envfreeze.records``::
 
