@@ -159,7 +159,7 @@ class Store:
             count=len(ordered),
             size=sum(entry.size for entry in ordered),
             manifest=self.add_bytes(data),
-            entries=ordered if len(ordered) <= INLINE_ENTRIES else (),
+            entries=ordered if len(ordered) <= INLINE_ENTRIES and _is_text(ordered) else (),
         )
 
     def entries(self, files: FileSet, *, what: str) -> tuple[FileEntry, ...]:
@@ -214,3 +214,12 @@ class Store:
                 yield
             finally:
                 stream.truncate(0)
+
+
+def _is_text(entries: Iterable[FileEntry]) -> bool:
+    """False when a name is not valid Unicode: YAML cannot hold it, while the stored JSON list can."""
+    return all(
+        text.isascii() or text == text.encode(errors="replace").decode()
+        for entry in entries
+        for text in (entry.path, entry.link or "")
+    )

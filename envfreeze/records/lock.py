@@ -15,6 +15,7 @@ from envfreeze.records.environment import (
 )
 from envfreeze.records.files import Gap
 from envfreeze.records.observation import Observation
+from envfreeze.records.recipe import BaseImage
 
 SCHEMA_VERSION = 1
 
@@ -34,5 +35,7 @@ class Lock(Record):
     cpu: Cpu = Cpu()
     cuda: Cuda | None = None
     git: Git | None = None
+    base: BaseImage | None = None
+    """The image that the Dockerfile starts from; None when none fits the interpreter."""
     gaps: tuple[Gap, ...] = ()
     """What could not be captured; empty is the best that a lock can say."""

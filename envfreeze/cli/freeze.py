@@ -1,0 +1,108 @@
+"""``envfreeze freeze``: run a command, watch it, write the lock and the Dockerfile."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from envfreeze.cli._common import (
+    CommandAfterDashes,
+    Terminal,
+    emit,
+    given_command,
+    output_options,
+    printable,
+)
+
+if TYPE_CHECKING:
+    from envfreeze.records.lock import Lock
+
+
+@click.command(
+    "freeze",
+    cls=CommandAfterDashes,
+    epilog="Example:  envfreeze freeze -- python train.py --epochs 3",
+)
+@click.option(
+    "--project", type=click.Path(path_type=Path), default=Path(), help="Folder to freeze; default: this one."
+)
+@click.option("--python", metavar="PATH", help="Interpreter to freeze when there is no command.")
+@click.option(
+    "--output",
+    "outputs",
+    metavar="PATTERN",
+    multiple=True,
+    help="Only matching files are outputs, e.g. 'results/**'; a pattern outside the project adds files.",
+)
+@click.option("--offline", is_flag=True, help="Ask no package index.")
+@click.option("--no-dockerfile", is_flag=True, help="Write the lock only.")
+@output_options
+@click.argument("stray", nargs=-1, metavar="")
+def freeze(
+    stray: tuple[str, ...],
+    project: Path,
+    python: str | None,
+    outputs: tuple[str, ...],
+    offline: bool,
+    no_dockerfile: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Run COMMAND, watch it, and write down all that it depended on.
+
+    Writes envfreeze.lock and Dockerfile, to be committed, and .envfreeze/ with the recorded files and
+    outputs. Without a COMMAND the environment alone is frozen. The command runs as it always does: its
+    output, its terminal, Ctrl-C and its exit code pass through.
+    """
+    from envfreeze import workflow
+
+    if stray:
+        raise click.UsageError(f"put -- before the command: envfreeze freeze -- {shlex.join(stray)}")
+    command = given_command()
+    lock = workflow.freeze(
+        command,
+        project=project,
+        python=python,
+        outputs=outputs,
+        offline=offline,
+        dockerfile=not no_dockerfile,
+        passthrough=(2, 2) if as_json else (1, 2),
+        progress=Terminal(quiet=quiet, verbose=verbose),
+    )
+    if as_json:
+        emit(lock)
+    elif not quiet:
+        _summary(lock)
+    if lock.run is not None and lock.run.failed:
+        click.echo(
+            f"envfreeze: the command failed (exit status {lock.run.exit_status}); "
+            "the lock says so, and holds what was seen.",
+            err=True,
+        )
+        return lock.run.exit_status
+    return 0
+
+
+def _summary(lock: Lock) -> None:
+    """A few lines on standard error: what was written down, and what was not."""
+
+    def say(text: str) -> None:
+        click.echo("  " + printable(text), err=True)
+
+    python = f"{lock.interpreter.implementation} {lock.interpreter.version}"
+    say(f"{python}, {len(lock.packages)} packages, {lock.cpu.model or 'unknown processor'}")
+    if lock.run is not None:
+        say(f"{shlex.join(lock.run.command)}: {lock.run.duration:.1f} s")
+        say(f"read {lock.run.files.count} project files, made {lock.run.outputs.count} outputs")
+    for gap in lock.gaps[:8]:
+        click.echo(click.style("! ", fg="yellow") + printable(f"{gap.what}: {gap.why}"), err=True)
+    if len(lock.gaps) > 8:
+        say(f"and {len(lock.gaps) - 8} more gaps: envfreeze show")
+    say("wrote envfreeze.lock; next: envfreeze replay")
+
+
+COMMAND = freeze

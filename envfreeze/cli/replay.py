@@ -1,0 +1,118 @@
+"""``envfreeze replay``: run the recorded command again and compare."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from envfreeze.cli._common import (
+    ENGINE,
+    LOCK,
+    CommandAfterDashes,
+    Terminal,
+    comparison_options,
+    console,
+    emit,
+    exit_code,
+    given_command,
+    options,
+    output_options,
+)
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+class _Size(click.ParamType[int]):
+    """A number of bytes such as 512m or 4g."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+)([kmgt]?)b?", str(value).strip().lower())
+        if match is None or int(match[1]) == 0:
+            self.fail(f"{value!r} is not a size such as 512m or 4g.", param, ctx)
+        return int(match[1]) * _UNITS[match[2]]
+
+
+@click.command(
+    "replay",
+    cls=CommandAfterDashes,
+    epilog="\b\nExamples:\n  envfreeze replay --engine local\n"
+    "  envfreeze replay other/envfreeze.lock -- python eval.py",
+)
+@LOCK
+@ENGINE
+@click.option(
+    "--code",
+    type=click.Path(path_type=Path),
+    help="Use the files of this folder as they are today instead of the recorded ones.",
+)
+@click.option("--network", is_flag=True, help="Let the command use the network; by default it has none.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds until it is stopped.")
+@click.option("--memory", type=_Size(), help="Memory limit, e.g. 4g.")
+@click.option("--cpus", type=click.FloatRange(min=0, min_open=True), help="Processor limit, e.g. 2.")
+@comparison_options
+@output_options
+def replay(
+    lock: Path,
+    engine: str,
+    code: Path | None,
+    network: bool,
+    timeout: float | None,
+    memory: int | None,
+    cpus: float | None,
+    require: str,
+    rtol: float | None,
+    atol: float | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Run the recorded command again in the recorded environment and compare the outputs.
+
+    Builds the environment if needed. The command finds the recorded files, no network and a read-only
+    system. The record and the outputs are kept under .envfreeze/runs/. With a COMMAND of your own, that one
+    runs in the frozen environment, and nothing is compared.
+    """
+    from envfreeze import workflow
+    from envfreeze.records.run import Limits
+
+    command = given_command()
+    run = workflow.replay(
+        lock,
+        command=command,
+        engine=engine,
+        code=code,
+        limits=Limits(cpus=cpus, memory=memory, timeout=timeout),
+        network=network,
+        options=options(rtol, atol),
+        progress=Terminal(quiet=quiet, verbose=verbose or bool(command)),
+    )
+    comparison = run.comparison
+    if as_json:
+        emit(
+            {
+                "verdict": comparison.verdict if comparison else None,
+                "outputs": comparison.outputs if comparison else (),
+                "run": run,
+            }
+        )
+    if not comparison:
+        if not as_json and not quiet:
+            click.echo(f"The command ended with exit status {run.exit_status}; nothing was compared.")
+            click.echo(f"Its outputs: {run.folder}/outputs")
+        return run.exit_status
+    if not as_json:
+        from envfreeze.records.verdict import Verdict
+        from envfreeze.report.runs import print_run
+
+        print_run(run, console(), required=Verdict(require), quiet=quiet)
+    return exit_code(comparison.verdict, require)
+
+
+COMMAND = replay

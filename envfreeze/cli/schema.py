@@ -1,0 +1,18 @@
+"""``envfreeze schema``: JSON Schemas of the lock and of what ``--json`` prints."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("schema", epilog="Example:  envfreeze schema lock > envfreeze.lock.schema.json")
+@click.argument("name", type=click.Choice(["lock", "run", "comparison", "image"]), default="lock")
+def schema(name: str) -> int:
+    """Print the JSON Schema of the lock (default), a run, a comparison or an image."""
+    from envfreeze.records.schema import dumps
+
+    click.echo(dumps(name), nl=False)  # type: ignore[arg-type]
+    return 0
+
+
+COMMAND = schema

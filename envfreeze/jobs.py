@@ -1,0 +1,114 @@
+"""From a lock to the job that an engine runs: which command, which files, which variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from envfreeze import tree
+from envfreeze.errors import InputError
+from envfreeze.files import in_parallel, sha256
+from envfreeze.records.files import FileEntry
+from envfreeze.records.lock import Lock
+from envfreeze.records.run import Job, Limits, Setting
+from envfreeze.store import Store
+
+
+def job_for(
+    lock: Lock,
+    store: Store,
+    switches: Sequence[Setting],
+    *,
+    command: Sequence[str] | None,
+    code: Path | str | None,
+    limits: Limits | None,
+    network: bool,
+) -> Job:
+    """What the engine shall run: the command with the recorded variables, switches and files.
+
+    Args:
+        command: another command than the recorded one; it finds the original's outputs as files too.
+        code: a folder whose files, as they are now, take the place of the recorded ones.
+
+    Raises:
+        InputError: a recorded file is neither in the store nor in the project folder.
+    """
+    run = lock.run
+    limits = limits or Limits()
+    variables = {setting.variable: setting.value for setting in switches}
+    if run is None:
+        project = str(Path.cwd())
+        entries = _todays_files(Path(code or "."), store, leave_out=set()) if code else ()
+        return Job(
+            command=tuple(command or ()),
+            directory=project,
+            project=project,
+            files=entries,
+            environment=variables,
+            limits=limits,
+            network=network,
+        )
+    recorded = store.entries(run.files, what="recorded files")
+    made = store.entries(run.outputs, what="original outputs")
+    if code is not None:
+        produced = {entry.path for entry in made} - {entry.path for entry in recorded}
+        entries = _todays_files(Path(code), store, leave_out=produced)
+    else:
+        entries = recorded
+        for entry in entries:
+            _fetch(entry, store, store.root.parent)
+    if command is not None:
+        # Another command may well read what the original made, for example a trained model.
+        present = {entry.path for entry in entries}
+        entries += tuple(entry for entry in made if entry.path not in present and _available(entry, store))
+    variables |= {name: value for name, value in run.environment.items() if name not in _HOST_ONLY}
+    writable = {str(Path(entry.path).parent) for entry in made if entry.path.startswith("/")}
+    return Job(
+        command=tuple(command) if command is not None else run.command,
+        directory=run.directory,
+        project=run.project,
+        files=entries,
+        environment=variables,
+        writable=tuple(sorted(writable)),
+        limits=limits,
+        network=network,
+    )
+
+
+_HOST_ONLY = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONEXECUTABLE"})
+"""Variables that name libraries or interpreters of the original machine; an image has its own."""
+
+
+def _available(entry: FileEntry, store: Store) -> bool:
+    return entry.sha256 is None or entry.sha256 in store
+
+
+def _fetch(entry: FileEntry, store: Store, project: Path) -> None:
+    """Take a recorded content from the project folder when only the lock was copied, as in a git clone."""
+    if _available(entry, store):
+        return
+    here = project / entry.path
+    if here.is_file() and sha256(here) == entry.sha256:
+        store.add_file(here)
+        return
+    raise InputError(
+        f"{entry.path} is neither in {store.root} nor in {project} with its recorded content "
+        f"(sha256 {str(entry.sha256)[:12]}…).",
+        hint="Copy .envfreeze/ together with envfreeze.lock, or run today's files with --code .",
+    )
+
+
+def _todays_files(folder: Path, store: Store, *, leave_out: set[str]) -> tuple[FileEntry, ...]:
+    """Every file of the folder as it is now, without the outputs of the original run."""
+    if not folder.is_dir():
+        raise InputError(f"--code {folder}: there is no such folder.")
+
+    def entry(path: str) -> FileEntry:
+        here = folder / path
+        if here.is_symlink():
+            return FileEntry(path=path, link=str(here.readlink()))
+        digest, size = store.add_file(here)
+        return FileEntry(path=path, size=size, sha256=digest, executable=os.access(here, os.X_OK))
+
+    return tuple(in_parallel(entry, [path for path in tree.scan(folder) if path not in leave_out]))

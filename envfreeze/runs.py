@@ -1,0 +1,174 @@
+"""The record of a replay: made from what an engine returned, compared with the original, and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from envfreeze import tree
+from envfreeze.compare import Options
+from envfreeze.compare.outputs import Side, compare_sets
+from envfreeze.errors import InputError
+from envfreeze.files import in_parallel, sha256, write
+from envfreeze.records.comparison import Comparison
+from envfreeze.records.environment import Cpu
+from envfreeze.records.files import FileEntry, FileSet, StreamEntry
+from envfreeze.records.lock import Lock
+from envfreeze.records.run import Image, Job, JobResult, Run, Setting
+from envfreeze.store import Store
+
+OUTSIDE = "@root/"
+"""In a run's ``outputs`` folder, where outputs lie that were not below the project folder."""
+
+
+def record(
+    lock_path: Path,
+    image: Image,
+    job: Job,
+    result: JobResult,
+    switches: Sequence[Setting],
+    started: datetime,
+    folder: Path,
+) -> Run:
+    """The record of a replay whose streams and outputs lie in ``folder``."""
+    return Run(
+        id=f"{started:%Y%m%dT%H%M%SZ}-{image.engine}-{secrets.token_hex(2)}",
+        lock=hashlib.sha256(lock_path.read_bytes()).hexdigest(),
+        engine=image.engine,
+        image=image,
+        command=job.command,
+        directory=job.directory,
+        started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        exit_status=result.exit_status,
+        timed_out=result.timed_out,
+        duration=round(result.duration, 3),
+        settings=tuple(switches),
+        stdout=_stream(folder / "stdout"),
+        stderr=_stream(folder / "stderr"),
+        outputs=_output_set(folder / "outputs"),
+        cpu=this_cpu(),
+        isolated=result.isolated,
+        not_isolated=result.not_isolated,
+        notes=image.notes + result.notes,
+    )
+
+
+def this_cpu() -> Cpu:
+    """The processor of this machine."""
+    from envfreeze.probes import Target
+    from envfreeze.probes.cpu import PROBE
+
+    here = Target(executable="", directory="", environment={}, project=Path.cwd())
+    cpu = PROBE.inspect(here).value
+    assert isinstance(cpu, Cpu)
+    return cpu
+
+
+def _stream(path: Path) -> StreamEntry:
+    path.touch()
+    return StreamEntry(size=path.stat().st_size, sha256=sha256(path))
+
+
+def _output_set(folder: Path) -> FileSet:
+    def entry(item: tuple[str, Path]) -> FileEntry:
+        path, here = item
+        if here.is_symlink():
+            return FileEntry(path=path, link=str(here.readlink()))
+        return FileEntry(path=path, size=here.stat().st_size, sha256=sha256(here))
+
+    entries = tuple(in_parallel(entry, list(_outputs(folder).items())))
+    return FileSet(count=len(entries), size=sum(entry.size for entry in entries), entries=entries)
+
+
+def _outputs(folder: Path) -> dict[str, Path]:
+    """Outputs by the path that the command knew them under."""
+    return {path.removeprefix(OUTSIDE.rstrip("/")) if path.startswith(OUTSIDE) else path: folder / path
+            for path in tree.scan(folder)}  # fmt: skip
+
+
+def compare_with_original(
+    lock: Lock, store: Store, run: Run, result: JobResult, folder: Path, options: Options
+) -> Comparison:
+    """Hold the outputs of a replay in ``folder`` against those of the lock's run.
+
+    Raises:
+        InputError: the store's list of the original outputs is missing or damaged.
+    """
+    assert lock.run is not None
+    original, uncompared = _original(lock, store)
+    outputs = _only_matching(_outputs(folder / "outputs"), lock.run.output_patterns)
+    again = Side(
+        label=f"replay {run.id}",
+        files={path: here for path, here in outputs.items() if not here.is_symlink()},
+        links={path: str(here.readlink()) for path, here in outputs.items() if here.is_symlink()},
+        stdout=folder / "stdout",
+        stderr=folder / "stderr",
+        exit_status=run.exit_status,
+    )
+    aliases = (
+        ("project folder", lock.run.project, result.project),
+        ("environment prefix", lock.interpreter.prefix, result.prefix),
+    )
+    useful = tuple(alias for alias in aliases if alias[1] and alias[2] and alias[1] != alias[2])
+    options = msgspec.structs.replace(options, aliases=options.aliases + useful)
+    return compare_sets(original, again, options, uncompared=uncompared)
+
+
+def _only_matching(outputs: dict[str, Path], patterns: Sequence[str]) -> dict[str, Path]:
+    """What the patterns of the freeze call an output; all when there are none."""
+    if not patterns:
+        return outputs
+    from envfreeze.observer.outputs import matches
+
+    return {path: here for path, here in outputs.items() if matches(path, patterns)}
+
+
+def _original(lock: Lock, store: Store) -> tuple[Side, Mapping[str, str]]:
+    """The original's outputs in the store, and why some of them cannot be compared."""
+    assert lock.run is not None
+    uncompared: dict[str, str] = {}
+
+    def locate(item: tuple[str, str]) -> tuple[str, Path | None]:
+        path, digest = item
+        try:
+            return path, store.verified(digest, what=f"the original {path}")
+        except InputError as error:
+            uncompared[path] = str(error)
+            return path, None
+
+    entries = store.entries(lock.run.outputs, what="original outputs")
+    wanted = [(entry.path, entry.sha256) for entry in entries if entry.sha256 is not None]
+    streams = [("<stdout>", lock.run.stdout.sha256), ("<stderr>", lock.run.stderr.sha256)]
+    located = {path: here for path, here in in_parallel(locate, wanted + streams) if here is not None}
+    side = Side(
+        label="original",
+        stdout=located.pop("<stdout>", None),
+        stderr=located.pop("<stderr>", None),
+        files=located,
+        links={entry.path: entry.link for entry in entries if entry.link is not None},
+        exit_status=lock.run.exit_status,
+    )
+    return side, uncompared
+
+
+def keep(run: Run, unfinished: Path, store: Store) -> Run:
+    """Move a finished replay to its place; until then it does not exist for anybody.
+
+    Raises:
+        OSError: the disk is full or cannot be written.
+    """
+    final = store.root / "runs" / run.id
+    run = msgspec.structs.replace(run, folder=str(final))
+    text = json.dumps(msgspec.to_builtins(run), indent=2)
+    write(unfinished / "run.json", text.encode() + b"\n")
+    final.parent.mkdir(exist_ok=True)
+    shutil.move(unfinished, final)
+    final.chmod(0o755)
+    return run

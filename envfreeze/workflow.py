@@ -1,0 +1,275 @@
+"""What each command does: the stages strung together, one short function a command.
+
+The command line and ``import envfreeze`` both call these. Paths are taken relative to the current folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from envfreeze.errors import EnvfreezeError, InputError
+from envfreeze.progress import Progress, Silent
+from envfreeze.records import lockfile
+from envfreeze.records.comparison import Comparison
+from envfreeze.records.files import Gap
+from envfreeze.records.lock import SCHEMA_VERSION, Lock
+from envfreeze.records.recipe import BaseImage, Recipe
+from envfreeze.records.run import Image, Limits, Run
+from envfreeze.store import Store
+
+if TYPE_CHECKING:
+    from envfreeze.compare import Options
+    from envfreeze.engines import Engine
+    from envfreeze.observer.watch import Watched
+
+
+def freeze(
+    command: Sequence[str] | None = None,
+    *,
+    project: Path | str = ".",
+    python: str | None = None,
+    outputs: Sequence[str] = (),
+    offline: bool = False,
+    dockerfile: bool = True,
+    passthrough: tuple[int, int] = (1, 2),
+    progress: Progress | None = None,
+) -> Lock:
+    """Run a command, watch it, and write ``envfreeze.lock`` and ``Dockerfile`` into the project folder.
+
+    Args:
+        command: what to run, as argv; None freezes the environment alone.
+        project: the folder that is frozen; the command runs in the current folder.
+        python: interpreter to freeze when there is no command; by default the one that ``python`` means.
+        outputs: patterns of the files that count as outputs; empty means all that is new or changed.
+        offline: ask no package index.
+        dockerfile: write a Dockerfile as well.
+        passthrough: file descriptors that the command's output and error streams are forwarded to.
+
+    Returns:
+        The lock, whose ``run.exit_status`` says how the command ended; a failed run is written down too.
+
+    Raises:
+        InputError: the command does not exist, or the interpreter is none.
+        OSError: the project folder cannot be written.
+    """
+    from envfreeze.observer import target as targets
+    from envfreeze.observer.watch import watch
+
+    progress = progress or Silent()
+    folder = Path(project).absolute()
+    if not folder.is_dir():
+        raise InputError(f"the project folder {folder} does not exist.")
+    store = Store(folder)
+    store.create()
+    with store.locked("freeze", on_wait=progress.warn):
+        watched: Watched | None = None
+        if command is not None:
+            watched = watch(
+                command,
+                project=folder,
+                directory=Path.cwd(),
+                store=store,
+                output_patterns=outputs,
+                passthrough=passthrough,
+                progress=progress,
+            )
+        progress.step("inspecting the environment")
+        environment = dict(watched.environment) if watched else dict(os.environ)
+        executable = (watched.executable if watched else None) or python or targets.find(environment)
+        lock = _inspect(watched, executable, environment, store, folder, offline=offline)
+        lockfile.write(lock, folder / lockfile.NAME)
+        if dockerfile:
+            lock = _write_dockerfile(lock, store, folder, progress)
+    return lock
+
+
+def _inspect(
+    watched: Watched | None,
+    executable: str,
+    environment: Mapping[str, str],
+    store: Store,
+    project: Path,
+    *,
+    offline: bool,
+) -> Lock:
+    """Ask the target and this machine, and make the lock of the answers."""
+    from envfreeze.observer import target as targets
+    from envfreeze.probes import Target, inspect_all
+
+    facts = targets.examine(executable, environment, project)
+    target = Target(
+        executable=executable,
+        directory=str(project),
+        environment=dict(environment),
+        facts=facts,
+        libraries=watched.libraries if watched else (),
+        numerics=watched.numerics if watched else (),
+        offline=offline,
+        project=project,
+    )
+    sections, gaps = inspect_all(target)
+    observed = watched.gaps if watched else ()
+    if "interpreter" not in sections:
+        raise InputError(f"the interpreter {executable} could not be inspected.")
+    return Lock(
+        envfreeze_lock=SCHEMA_VERSION,
+        run=watched.observation if watched else None,
+        gaps=observed + gaps,
+        **sections,
+    )
+
+
+def _write_dockerfile(lock: Lock, store: Store, project: Path, progress: Progress) -> Lock:
+    """Choose a base image, write the Dockerfile, and put what was chosen or impossible into the lock."""
+    from envfreeze.recipe.base_image import choose
+    from envfreeze.recipe.context import write_project
+
+    progress.step("writing the Dockerfile")
+    try:
+        base, gaps = choose(lock, _registry_engine())
+        lock = msgspec.structs.replace(lock, base=base, gaps=lock.gaps + gaps)
+        path = write_project(_recipe(lock), store, project)
+        if path.name != "Dockerfile":
+            progress.warn(f"the project's own Dockerfile is left as it is; ours is {path.name}")
+    except EnvfreezeError as error:
+        lock = msgspec.structs.replace(lock, gaps=(*lock.gaps, Gap(what="Dockerfile", why=str(error))))
+        progress.warn(f"no Dockerfile was written: {error}")
+    lockfile.write(lock, project / lockfile.NAME)
+    return lock
+
+
+def _registry_engine() -> Engine | None:
+    """An engine that can ask a registry which images exist, if there is one."""
+    from envfreeze.engines import engines
+
+    for engine in engines():
+        if engine.name != "local" and engine.check().state == "ok":
+            return engine
+    return None
+
+
+def _recipe(lock: Lock) -> Recipe:
+    from envfreeze.recipe.render import render
+
+    base = lock.base or BaseImage(reference=f"python:{lock.interpreter.version}-slim")
+    return render(lock, base)
+
+
+def build(
+    lock_path: Path | str = lockfile.NAME,
+    *,
+    engine: str = "auto",
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Image:
+    """Make the environment that the lock describes; an unchanged lock means no build.
+
+    Raises:
+        InputError: the lock is unusable, or pins what no index has.
+        EnvironmentFailure: the engine, the network or the disk failed.
+    """
+    from envfreeze.engines import choose
+
+    progress = progress or Silent()
+    path = _lock_file(lock_path)
+    lock = lockfile.read(path)
+    chosen = choose(engine)
+    return chosen.build(_recipe(lock), Store(path.parent), progress=progress, force=force)
+
+
+def _lock_file(path: Path | str) -> Path:
+    path = Path(path).absolute()
+    return path / lockfile.NAME if path.is_dir() else path
+
+
+def replay(
+    lock_path: Path | str = lockfile.NAME,
+    *,
+    command: Sequence[str] | None = None,
+    engine: str = "auto",
+    code: Path | str | None = None,
+    limits: Limits | None = None,
+    network: bool = False,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run the recorded command again in the recorded environment and compare what it made.
+
+    Args:
+        lock_path: a lockfile, or the folder that it lies in.
+        command: another command to run there; then nothing is compared with the original.
+        engine: ``docker``, ``local`` or ``auto``.
+        code: take the project's files from this folder as they are today, instead of the recorded ones.
+        limits: bounds on processor, memory and time.
+        network: let the command use the network.
+        options: tolerances of the comparison.
+
+    Returns:
+        The record, kept under ``.envfreeze/runs/<id>/`` too; ``comparison`` is unset when nothing was
+        compared.
+
+    Raises:
+        InputError: the lock or its store is unusable, or the lock records no run.
+        EnvironmentFailure: the engine, the network or the disk failed.
+    """
+    from envfreeze.compare import Options as DefaultOptions
+    from envfreeze.determinism import settings
+    from envfreeze.engines import choose
+    from envfreeze.jobs import job_for
+    from envfreeze.runs import compare_with_original, keep, record
+
+    progress = progress or Silent()
+    path = _lock_file(lock_path)
+    lock = lockfile.read(path)
+    if lock.run is None and command is None:
+        raise InputError(
+            f"{path} records an environment and no run, so there is nothing to replay.",
+            hint="Give a command: envfreeze replay -- python train.py",
+        )
+    store = Store(path.parent)
+    switches = settings(lock)
+    job = job_for(lock, store, switches, command=command, code=code, limits=limits, network=network)
+    chosen = choose(engine)
+    image = chosen.build(_recipe(lock), store, progress=progress)
+    progress.step(f"running the command with engine {chosen.name}")
+    started = datetime.now(UTC)
+    with store.temporary() as unfinished:
+        (unfinished / "outputs").mkdir()
+        result = chosen.run(image, job, store, unfinished, progress=progress)
+        run = record(path, image, job, result, switches, started, unfinished)
+        if command is not None or code is not None:
+            run = msgspec.structs.replace(run, code="given")
+        if command is None:
+            progress.step("comparing with the original")
+            comparison = compare_with_original(
+                lock, store, run, result, unfinished, options or DefaultOptions()
+            )
+            run = msgspec.structs.replace(run, comparison=comparison)
+        return keep(run, unfinished, store)
+
+
+def diff(
+    original: Path | str,
+    replay: Path | str,
+    *,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare two folders, two files, or two recorded runs.
+
+    Raises:
+        InputError: one of them does not exist or cannot be read.
+    """
+    from envfreeze.compare import Options as DefaultOptions
+    from envfreeze.compare.outputs import compare_sets, side_of_folder
+
+    (progress or Silent()).step("comparing")
+    return compare_sets(
+        side_of_folder(Path(original)), side_of_folder(Path(replay)), options or DefaultOptions()
+    )
