@@ -37,6 +37,8 @@ def freeze(
     outputs: Sequence[str] = (),
     offline: bool = False,
     dockerfile: bool = True,
+    directory: Path | str | None = None,
+    environment: Mapping[str, str] | None = None,
     passthrough: tuple[int, int] = (1, 2),
     progress: Progress | None = None,
 ) -> Lock:
@@ -44,11 +46,13 @@ def freeze(
 
     Args:
         command: what to run, as argv; None freezes the environment alone.
-        project: the folder that is frozen; the command runs in the current folder.
+        project: the folder that is frozen, and that the lock is written to.
         python: interpreter to freeze when there is no command; by default the one that ``python`` means.
         outputs: patterns of the files that count as outputs; empty means all that is new or changed.
         offline: ask no package index.
         dockerfile: write a Dockerfile as well.
+        directory: where the command runs; by default the current folder.
+        environment: the variables it runs with; by default this process's.
         passthrough: file descriptors that the command's output and error streams are forwarded to.
 
     Returns:
@@ -73,16 +77,17 @@ def freeze(
             watched = watch(
                 command,
                 project=folder,
-                directory=Path.cwd(),
+                directory=Path(directory or Path.cwd()).absolute(),
                 store=store,
                 output_patterns=outputs,
+                environment=environment,
                 passthrough=passthrough,
                 progress=progress,
             )
         progress.step("inspecting the environment")
-        environment = dict(watched.environment) if watched else dict(os.environ)
-        executable = (watched.executable if watched else None) or python or targets.find(environment)
-        lock = _inspect(watched, executable, environment, store, folder, offline=offline)
+        variables = dict(watched.environment if watched else environment or os.environ)
+        executable = (watched.executable if watched else None) or python or targets.find(variables)
+        lock = _inspect(watched, executable, variables, folder, offline=offline)
         lockfile.write(lock, folder / lockfile.NAME)
         if dockerfile:
             lock = _write_dockerfile(lock, store, folder, progress)
@@ -93,7 +98,6 @@ def _inspect(
     watched: Watched | None,
     executable: str,
     environment: Mapping[str, str],
-    store: Store,
     project: Path,
     *,
     offline: bool,
