@@ -54,9 +54,7 @@ def tell(folder: Path, engine: str, progress: Progress) -> Story:
     progress.step("1. An author trains a model on handwritten digits, in an environment of her own.")
     python = _environment(folder / "environment", author / "requirements.txt", progress)
 
-    progress.step(
-        "2. She runs it under `envfreeze freeze -- python train.py`: nothing in the script changes."
-    )
+    progress.step("2. She runs `envfreeze freeze -- python train.py`; the script stays as it is.")
     variables = os.environ | {
         "PATH": f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     }
@@ -64,16 +62,14 @@ def tell(folder: Path, engine: str, progress: Progress) -> Story:
         ["python", "train.py"],
         project=author,
         directory=author,
-        environment=variables,
+        environment=os.environ | {"PATH": path},
         passthrough=(2, 2),
         progress=progress,
     )
     if lock.run is None or lock.run.failed:
         raise EnvironmentFailure("the example's training failed.", hint="Its output above says why.")
 
-    progress.step(
-        "3. A reviewer gets envfreeze.lock, .envfreeze/ and Dockerfile. The author's machine is gone."
-    )
+    progress.step("3. A reviewer gets envfreeze.lock, .envfreeze/ and Dockerfile; all else is gone.")
     reviewer.mkdir()
     for name in ("envfreeze.lock", ".envfreeze", "Dockerfile"):
         (author / name).rename(reviewer / name)
