@@ -55,9 +55,7 @@ def tell(folder: Path, engine: str, progress: Progress) -> Story:
     python = _environment(folder / "environment", author / "requirements.txt", progress)
 
     progress.step("2. She runs `envfreeze freeze -- python train.py`; the script stays as it is.")
-    variables = os.environ | {
-        "PATH": f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    }
+    path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     lock = workflow.freeze(
         ["python", "train.py"],
         project=author,
