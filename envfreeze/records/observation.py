@@ -33,6 +33,8 @@ class Observation(Record):
     """The project's files that the run read, as they were before it."""
     outputs: FileSet = FileSet()
     """Files that the run made or changed, as they were after it."""
+    folders: tuple[str, ...] = ()
+    """Folders of the project that were there before the run and that it wrote into: a replay needs them."""
     output_patterns: tuple[str, ...] = ()
     """``--output`` of the freeze: what counts as an output; empty means all that is new or changed."""
     interpreters: tuple[str, ...] = ()

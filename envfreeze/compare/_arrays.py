@@ -1,0 +1,247 @@
+"""Two arrays, block by block: which elements differ, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from envfreeze.compare import Finding, Options
+from envfreeze.compare._numbers import EXACT, FLOAT16, FLOAT32, FLOAT64, Tolerance, tolerance
+from envfreeze.compare._tally import shown
+from envfreeze.records.comparison import Difference
+from envfreeze.records.verdict import Verdict
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[Any, Any]
+
+BLOCK = 1 << 18
+"""Elements that are compared at a time; some 20 MB with all intermediate results."""
+
+_DEFAULTS = {2: FLOAT16, 4: FLOAT32, 8: FLOAT64, 16: FLOAT64}
+"""By the size of one real number in bytes."""
+
+
+class _Worst(NamedTuple):
+    """The element with the largest relative error."""
+
+    beyond: bool
+    relative: float
+    ulps: int | None
+    place: tuple[int, ...]
+    original: str
+    replay: str
+
+
+class _Count:
+    """What was found in the blocks so far."""
+
+    def __init__(self) -> None:
+        self.differing = 0
+        self.beyond = 0
+        self.worst: _Worst | None = None
+        self.first: list[Difference] = []
+
+
+def compare_arrays(name: str, original: Array, replay: Array, options: Options) -> Finding:
+    """Element by element; type and shape first.
+
+    Floats are close within the tolerance of their type (``_numbers``), integers only when the user sets one;
+    everything else has to be equal. Two NaN are equal if their bits are.
+    """
+    for what, one, two in (
+        ("type", original.dtype.newbyteorder("="), replay.dtype.newbyteorder("=")),
+        ("shape", original.shape, replay.shape),
+    ):
+        if one != two:
+            difference = Difference(where=name, original=shown(str(one)), replay=shown(str(two)), note=what)
+            reason = f"{name}: {what} {difference.original} → {difference.replay}"
+            return Finding(verdict=Verdict.DIFFERENT, reason=reason, differences=(difference,))
+    count = _Count()
+    allowed = _tolerance(original.dtype, options)
+    for where in _blocks(original.shape, ()):
+        _compare_block(name, where, original[where], replay[where], allowed, options, count)
+    return _finding(name, original.size, allowed, count)
+
+
+def _tolerance(kind: Any, options: Options) -> Tolerance | None:
+    """None for types that know no distance."""
+    if kind.kind in "iu":
+        return tolerance(options, EXACT)
+    if kind.kind in "fc":
+        return tolerance(options, _DEFAULTS.get(kind.itemsize // (2 if kind.kind == "c" else 1), FLOAT64))
+    return None
+
+
+def _blocks(shape: tuple[int, ...], before: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
+    """Index expressions that cut an array into blocks of at most ``BLOCK`` elements, in order."""
+    size = 1
+    for length in shape:
+        size *= length
+    if size <= BLOCK:
+        yield (*before, ...)
+        return
+    row = size // shape[0]
+    if row > BLOCK:
+        for index in range(shape[0]):
+            yield from _blocks(shape[1:], (*before, index))
+        return
+    step = max(1, BLOCK // row)
+    for start in range(0, shape[0], step):
+        yield (*before, slice(start, start + step), ...)
+
+
+def _compare_block(
+    name: str,
+    where: tuple[Any, ...],
+    original: Array,
+    replay: Array,
+    allowed: Tolerance | None,
+    options: Options,
+    count: _Count,
+) -> None:
+    import numpy
+
+    one, two = (_native(numpy.asarray(block)) for block in (original, replay))
+    changed = _changed(one, two)
+    places = numpy.argwhere(changed)
+    if not len(places):
+        return
+    first, second = one[changed], two[changed]
+    if allowed is None:
+        beyond = numpy.ones(len(places), dtype=bool)
+    else:
+        beyond, relative = _beyond(first, second, allowed)
+        _remember_worst(where, places, first, second, beyond, relative, count)
+    if beyond.any() and not count.beyond:
+        count.first = []
+    count.differing += len(places)
+    count.beyond += int(beyond.sum())
+    chosen = numpy.flatnonzero(beyond if count.beyond else ~beyond)
+    for place in chosen[: max(0, options.max_differences - len(count.first))]:
+        label = f"{name}{list(_index(where, places[place]))}"
+        texts = [shown(str(values[place])) for values in (first, second)]
+        count.first.append(Difference(where=label, original=texts[0], replay=texts[1]))
+
+
+def _beyond(first: Array, second: Array, allowed: Tolerance) -> tuple[Array, Array]:
+    """Which of these elements are not within tolerance, and the relative differences (inf where undefined).
+
+    Zeros of either sign are within any tolerance; NaN and infinities only equal their own bits.
+    """
+    import numpy
+
+    with numpy.errstate(all="ignore"):
+        apart, size = _distance(first, second)
+        finite = numpy.isfinite(first) & numpy.isfinite(second)
+        near = (first == second) | (finite & (apart <= allowed.atol + allowed.rtol * size))
+        relative = numpy.where(first == second, 0.0, apart / size).astype(numpy.float64)
+    return ~near, numpy.nan_to_num(relative, nan=numpy.inf, posinf=numpy.inf)
+
+
+def _remember_worst(
+    where: tuple[Any, ...],
+    places: Array,
+    first: Array,
+    second: Array,
+    beyond: Array,
+    relative: Array,
+    count: _Count,
+) -> None:
+    """Keep the largest relative difference, of those beyond the tolerance when there are some."""
+    import numpy
+
+    candidates = numpy.flatnonzero(beyond) if beyond.any() else numpy.arange(len(places))
+    largest = int(candidates[numpy.argmax(relative[candidates])])
+    rank = bool(beyond[largest]), float(relative[largest])
+    if count.worst is None or rank > (count.worst.beyond, count.worst.relative):
+        one, two = first[largest], second[largest]
+        count.worst = _Worst(*rank, _ulps(one, two), _index(where, places[largest]), str(one), str(two))
+
+
+def _native(block: Array) -> Array:
+    """The block in this machine's byte order, in one piece."""
+    import numpy
+
+    return numpy.ascontiguousarray(block, dtype=block.dtype.newbyteorder("=")).reshape(block.shape)
+
+
+def _changed(one: Array, two: Array) -> Any:
+    """Which elements differ in at least one bit; for types with padding, in value."""
+    import numpy
+
+    if one.dtype.fields is not None:
+        changed = numpy.zeros(one.shape, dtype=bool)
+        for field in one.dtype.names or ():
+            inner = _changed(*(_native(block[field]) for block in (one, two)))
+            changed |= inner.reshape(*one.shape, -1).any(axis=-1)
+        return changed
+    if one.dtype.char in "gG":  # long double: 6 of its 16 bytes are padding
+        return ~((one == two) & (numpy.signbit(one.real) == numpy.signbit(two.real))
+                 | (numpy.isnan(one) & numpy.isnan(two)))  # fmt: skip
+    if one.dtype.itemsize == 0:
+        return numpy.zeros(one.shape, dtype=bool)
+    width = one.dtype.itemsize
+    bits = [block.reshape(-1).view(numpy.uint8).reshape(*block.shape, width) for block in (one, two)]
+    return (bits[0] != bits[1]).any(axis=-1)
+
+
+def _distance(first: Array, second: Array) -> tuple[Any, Any]:
+    """Distance, and size of the original; integers do not overflow."""
+    import numpy
+
+    if first.dtype.kind in "iu":
+        unsigned = numpy.uint64
+        apart = numpy.maximum(first, second).astype(unsigned) - numpy.minimum(first, second).astype(unsigned)
+        return apart.astype(numpy.longdouble), numpy.abs(first.astype(numpy.longdouble))
+    wide = {"f": numpy.float64, "c": numpy.complex128}[first.dtype.kind]
+    if first.dtype.itemsize > numpy.dtype(wide).itemsize:
+        wide = {"f": numpy.longdouble, "c": numpy.clongdouble}[first.dtype.kind]
+    first = first.astype(wide)
+    return numpy.abs(second.astype(wide) - first), numpy.abs(first)
+
+
+def _ulps(one: Any, two: Any) -> int | None:
+    """How many representable numbers apart two finite floats of 2, 4 or 8 bytes are."""
+    import numpy
+
+    if one.dtype.kind != "f" or one.dtype.itemsize not in (2, 4, 8) or not numpy.isfinite([one, two]).all():
+        return None
+    bits = one.dtype.itemsize * 8
+
+    def position(value: Any) -> int:
+        raw = int(value.view(f"u{one.dtype.itemsize}"))
+        return raw if raw < 1 << (bits - 1) else (1 << (bits - 1)) - raw
+
+    return abs(position(one) - position(two))
+
+
+def _index(where: tuple[Any, ...], place: Any) -> tuple[int, ...]:
+    """Index in the whole array of a place inside a block."""
+    fixed = [part for part in where if isinstance(part, int)]
+    inner = [int(part) for part in place]
+    for part in where:
+        if isinstance(part, slice):
+            inner[0] += part.start
+    return (*fixed, *inner)
+
+
+def _finding(name: str, size: int, allowed: Tolerance | None, count: _Count) -> Finding:
+    if not count.differing:
+        reason = "the same elements; header or order in memory differ"
+        return Finding(verdict=Verdict.EQUIVALENT, reason=reason)
+    reason = f"{name}: {count.differing} of {size} elements differ"
+    if count.beyond == 0:
+        reason += f", within {allowed}"
+    elif count.beyond < count.differing:
+        reason += f", {count.beyond} of them beyond {allowed}"
+    if count.worst is not None:
+        worst = count.worst
+        ulps = "" if worst.ulps is None else f", {worst.ulps} ULP"
+        reason += f"; largest: {list(worst.place)} {worst.original} → {worst.replay}"
+        reason += f" (relative {worst.relative:.1e}{ulps})"
+    elif count.first:
+        reason += f"; first: {count.first[0].where} {count.first[0].original} → {count.first[0].replay}"
+    verdict = Verdict.DIFFERENT if count.beyond else Verdict.CLOSE
+    return Finding(verdict=verdict, reason=reason, differences=tuple(count.first))

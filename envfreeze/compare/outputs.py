@@ -1,0 +1,242 @@
+"""Two sets of outputs against each other: bytes first, then whatever comparator knows the kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from envfreeze import compare
+from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
+from envfreeze.compare._aliases import names_set_aside
+from envfreeze.compare.bytes import parting
+from envfreeze.compare.sides import Side, side_of_folder
+from envfreeze.errors import InputError
+from envfreeze.files import in_parallel
+from envfreeze.records.base import Record
+from envfreeze.records.comparison import Comparison, OutputComparison
+from envfreeze.records.verdict import Verdict, worst
+from envfreeze.registry import members
+
+__all__ = ["EXIT_STATUS", "STDERR", "STDOUT", "Judgement", "Side", "compare_contents", "compare_sets",
+           "side_of_folder"]  # fmt: skip
+
+EXIT_STATUS, STDOUT, STDERR = "<exit status>", "<stdout>", "<stderr>"
+_HEAD = 1 << 16
+
+
+class Judgement(Record):
+    """What was found of two contents, and which comparator found it."""
+
+    comparator: str
+    finding: Finding
+
+
+def compare_sets(
+    original: Side, replay: Side, options: Options, *, uncompared: Mapping[str, str] | None = None
+) -> Comparison:
+    """Compare everything that either side has; the worst comes first, then by path.
+
+    Args:
+        original, replay: what is held against each other.
+        options: tolerances and aliases.
+        uncompared: outputs of the original whose content cannot be had, by path, each with the reason.
+
+    Raises:
+        InputError: one side is a single file and the other a folder.
+    """
+    if original.single != replay.single:
+        folder, file = (replay, original) if original.single else (original, replay)
+        raise InputError(
+            f"{file.label} is a file and {folder.label} is a folder.",
+            hint="Give two files or two folders.",
+        )
+    reasons = dict(uncompared or {})
+    firsts, seconds = dict(original.files), dict(replay.files)
+    if original.single and replay.single:
+        seconds = dict(zip(firsts, seconds.values(), strict=True))
+    found = in_parallel(
+        lambda path: _output(path, firsts.get(path), seconds.get(path), original, replay, reasons, options),
+        sorted({*firsts, *seconds, *original.links, *replay.links} | _files_only(reasons)),
+    )
+    found += _streams(original, replay, reasons, options) + _exit_status(original, replay)
+    found.sort(key=lambda output: (-output.verdict.rank, output.path))
+    return Comparison(
+        verdict=worst([output.verdict for output in found if output.counts]),
+        outputs=tuple(found),
+        original=original.label,
+        replay=replay.label,
+    )
+
+
+def _files_only(reasons: Mapping[str, str]) -> set[str]:
+    return {path for path in reasons if path not in (EXIT_STATUS, STDOUT, STDERR)}
+
+
+def _output(
+    path: str,
+    first: Path | None,
+    second: Path | None,
+    original: Side,
+    replay: Side,
+    reasons: Mapping[str, str],
+    options: Options,
+) -> OutputComparison:
+    one, two = original.links.get(path), replay.links.get(path)
+    in_original = first is not None or one is not None or path in reasons
+    if not in_original:
+        return _plain(path, Verdict.EXTRA, "only the replay made it", replay_size=_size(second))
+    if second is None and two is None:
+        return _plain(path, Verdict.MISSING, "the replay did not make it", original_size=_size(first))
+    if path in reasons:
+        return _plain(path, Verdict.UNCOMPARED, reasons[path], replay_size=_size(second))
+    if one is not None and two is not None:
+        return _links(path, one, two, options)
+    if first is None or second is None:
+        kinds = ["a file" if content is not None else "a symbolic link" for content in (first, second)]
+        return _plain(path, Verdict.DIFFERENT, f"{kinds[0]} → {kinds[1]}")
+    return _contents(path, first, second, options)
+
+
+def _plain(
+    path: str,
+    verdict: Verdict,
+    reason: str,
+    *,
+    original_size: int | None = None,
+    replay_size: int | None = None,
+    counts: bool = True,
+) -> OutputComparison:
+    return OutputComparison(
+        path=path,
+        verdict=verdict,
+        reason=reason,
+        original_size=original_size,
+        replay_size=replay_size,
+        counts=counts,
+    )
+
+
+def _size(path: Path | None) -> int | None:
+    try:
+        return None if path is None else path.stat().st_size
+    except OSError:
+        return None
+
+
+def _links(path: str, one: str, two: str, options: Options) -> OutputComparison:
+    if one == two:
+        return _plain(path, Verdict.IDENTICAL, f"a symbolic link to {one}")
+    names = names_set_aside(one, two, options)
+    verdict = Verdict.DIFFERENT if names is None else Verdict.EQUIVALENT
+    return OutputComparison(
+        path=path,
+        verdict=verdict,
+        reason=f"a symbolic link to {one} → {two}",
+        set_aside=tuple(f"{name}: 1 place" for name in names or ()),
+    )
+
+
+def _contents(
+    path: str, first: Path, second: Path, options: Options, *, counts: bool = True
+) -> OutputComparison:
+    judged = compare_contents(first, second, options, path)
+    finding = judged.finding
+    return OutputComparison(
+        path=path,
+        verdict=finding.verdict,
+        reason=finding.reason,
+        comparator=judged.comparator,
+        original_size=_size(first),
+        replay_size=_size(second),
+        set_aside=finding.set_aside,
+        differences=finding.differences,
+        counts=counts,
+    )
+
+
+def _streams(
+    original: Side, replay: Side, reasons: Mapping[str, str], options: Options
+) -> list[OutputComparison]:
+    """Standard output and error; standard error is shown and never counts."""
+    found = []
+    pairs = ((STDOUT, original.stdout, replay.stdout), (STDERR, original.stderr, replay.stderr))
+    for name, first, second in pairs:
+        counts = name == STDOUT
+        if name in reasons:
+            found.append(_plain(name, Verdict.UNCOMPARED, reasons[name], counts=counts))
+        elif first is not None and second is not None:
+            found.append(_contents(name, first, second, options, counts=counts))
+        elif first is not None or second is not None:
+            which = original if first is None else replay
+            reason = f"there is none in {which.label}"
+            counts = counts and which.exit_status is not None
+            found.append(_plain(name, Verdict.UNCOMPARED, reason, counts=counts))
+    return found
+
+
+def _exit_status(original: Side, replay: Side) -> list[OutputComparison]:
+    one, two = original.exit_status, replay.exit_status
+    if one is None and two is None:
+        return []
+    if one is None or two is None:
+        which = original if one is None else replay
+        return [_plain(EXIT_STATUS, Verdict.UNCOMPARED, f"there is none in {which.label}", counts=False)]
+    if one == two:
+        return [_plain(EXIT_STATUS, Verdict.IDENTICAL, f"{one} in both")]
+    return [_plain(EXIT_STATUS, Verdict.DIFFERENT, f"{one} → {two}")]
+
+
+def compare_contents(original: Path, replay: Path, options: Options, name: str) -> Judgement:
+    """Compare two files; never raises for what is in them.
+
+    Bytes decide ``identical``. Otherwise the comparators that recognise both contents are asked in order of
+    priority; one that finds a content to be of another kind, or fails, hands on to the next, and the reason
+    says so. ``name`` is the output's path: a hint at the kind, as stored content has no name of its own.
+    """
+    try:
+        if parting(original, replay) is None:
+            finding = Finding(verdict=Verdict.IDENTICAL, reason="every bit is the same")
+            return Judgement(comparator="bytes", finding=finding)
+        samples = [_sample(path, name) for path in (original, replay)]
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror or error}"
+        return Judgement(comparator="", finding=Finding(verdict=Verdict.UNCOMPARED, reason=reason))
+    words: list[str] = []
+    for comparator in _comparators():
+        found = _ask(comparator, samples, options, words)
+        if found is not None:
+            reason = f"{found.reason} ({'; '.join(words)})" if words else found.reason
+            return Judgement(comparator=comparator.name, finding=replace(found, reason=reason))
+    reason = f"the contents differ ({'; '.join(words)})"
+    return Judgement(comparator="", finding=Finding(verdict=Verdict.DIFFERENT, reason=reason))
+
+
+def _ask(comparator: Comparator, samples: list[Sample], options: Options, words: list[str]) -> Finding | None:
+    """A comparator's finding; None, and a word why, when it cannot say."""
+    one, two = samples
+    try:
+        if comparator.recognises(one) and comparator.recognises(two):
+            finding = comparator.compare(one.path, two.path, options)
+            if finding.verdict is not Verdict.IDENTICAL:
+                return finding
+            words.append(f"{comparator.name} saw no difference, though the bytes differ")
+    except NotThisKind as error:
+        words.append(f"not compared as {comparator.name}: {error}")
+    except Exception as error:
+        words.append(f"the {comparator.name} comparator failed: {type(error).__name__}")
+    return None
+
+
+@cache
+def _comparators() -> tuple[Comparator, ...]:
+    found = [member for member in members(compare, "COMPARATOR") if isinstance(member, Comparator)]
+    return tuple(sorted(found, key=lambda comparator: -comparator.priority))
+
+
+def _sample(path: Path, name: str) -> Sample:
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    return Sample(path=path, head=head, suffix=Path(name).suffix.lower(), size=path.stat().st_size)

@@ -1,0 +1,21 @@
+"""JAX and its compiler XLA."""
+
+from __future__ import annotations
+
+from envfreeze.determinism import Library, Rule
+from envfreeze.determinism._threads import has_gpu
+
+LIBRARY = Library(
+    name="jax",
+    distributions=frozenset({"jax"}),
+    rules=(
+        Rule(
+            variable="XLA_FLAGS",
+            value=lambda lock: "--xla_gpu_deterministic_ops=true" if has_gpu(lock) else None,
+            effect="XLA picks deterministic GPU kernels, and no longer the one that was fastest in a trial. "
+            "Flags of the recorded run come instead of this one.",
+            cost="Scatter operations can be many times slower.",
+            source="https://openxla.org/xla/determinism",
+        ),
+    ),
+)

@@ -1,0 +1,277 @@
+"""Running a job in a container that can change nothing but its own volumes.
+
+Two containers are made. The *carrier* never runs: it owns the volumes, files go in and outputs come out
+through it. The *worker* runs the command with the carrier's volumes on a read-only system. (Into a container
+whose system is read-only Docker copies only below the volumes, so that their own owner could not be set.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from envfreeze.engines._archive import pack, unpack_outputs
+from envfreeze.engines._docker_layout import Layout, layout
+from envfreeze.errors import EnvironmentFailure
+from envfreeze.progress import Progress
+from envfreeze.records.run import Image, Job, JobResult
+from envfreeze.store import Store
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+OWNER = "envfreeze.owner"
+"""Label of all that is made for a run: which process on which machine will remove it."""
+USER = 1000
+HOME = "/home/envfreeze"
+TIMED_OUT = 124
+GRACE = 10
+"""Seconds between SIGTERM and SIGKILL, as ``docker stop`` has it."""
+
+ISOLATED = ("file system", "users and capabilities", "processes", "C library and system packages")
+NOT_ISOLATED = ("kernel", "processor")
+
+
+def run(
+    client: DockerClient, image: Image, job: Job, store: Store, folder: Path, *, progress: Progress
+) -> JobResult:
+    """See ``Engine.run``; containers and volumes are removed whatever happens."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    place = layout(job)
+    made: list[Container] = []
+    try:
+        remove_stale(client)
+        carrier = _carrier(client, image, place, made)
+        data = pack(place.volumes, place.made, place.files, store, owner=USER)
+        carrier.put_archive("/", data)
+        worker = _worker(client, image, job, place, carrier, made)
+        ended = _run_worker(client, worker, job, folder, progress)
+        notes = place.notes + ended.notes + _take_outputs(carrier, place, store, folder)
+        return JobResult(
+            exit_status=ended.status,
+            timed_out=ended.timed_out,
+            duration=ended.duration,
+            project=place.project,
+            prefix=_prefix(client, image),
+            isolated=ISOLATED if job.network else ("network", *ISOLATED),
+            not_isolated=("network", *NOT_ISOLATED) if job.network else NOT_ISOLATED,
+            notes=notes,
+        )
+    except (DockerException, RequestException, tarfile.TarError) as error:
+        raise _in_words(error, image) from error
+    finally:
+        _remove(reversed(made))
+
+
+def _carrier(client: DockerClient, image: Image, place: Layout, made: list[Container]) -> Container:
+    from docker.types import Mount
+
+    mounts = [
+        Mount(target=volume, source="", type="volume", no_copy=True, labels={OWNER: owner()})
+        for volume in place.volumes
+    ]
+    carrier = client.containers.create(
+        image.reference, ["true"], mounts=mounts, labels={OWNER: owner()}, network_mode="none"
+    )
+    made.append(carrier)
+    return carrier
+
+
+def _worker(
+    client: DockerClient, image: Image, job: Job, place: Layout, carrier: Container, made: list[Container]
+) -> Container:
+    from docker.types import LogConfig
+
+    limits = job.limits
+    options: dict[str, Any] = {}
+    if limits.cpus:
+        options["nano_cpus"] = int(limits.cpus * 1e9)
+    if limits.memory:
+        options |= {"mem_limit": limits.memory, "memswap_limit": limits.memory}
+    private = f"exec,nosuid,nodev,uid={USER},gid={USER}"
+    in_memory = dict.fromkeys(place.temporary, "exec,nosuid,nodev,mode=1777")
+    if not any(volume == HOME or HOME.startswith(f"{volume}/") for volume in place.volumes):
+        in_memory[HOME] = f"{private},mode=0755"
+    worker = client.containers.create(
+        image.reference,
+        _command(job, place),
+        entrypoint=[],
+        working_dir=place.directory,
+        environment=_variables(job),
+        user=f"{USER}:{USER}",
+        volumes_from=[str(carrier.id)],
+        tmpfs=in_memory,
+        read_only=True,
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        network_mode="bridge" if job.network else "none",
+        pids_limit=limits.processes or -1,
+        shm_size=1 << 31,
+        init=True,
+        log_config=LogConfig(type="none"),
+        labels={OWNER: owner()},
+        stdin_open=False,
+        **options,
+    )
+    made.append(worker)
+    return worker
+
+
+def _command(job: Job, place: Layout) -> list[str]:
+    """The command, with an interpreter of the original machine replaced by the image's."""
+    from envfreeze.recipe.command import portable
+
+    program = os.path.normpath(os.path.join(place.directory, job.command[0]))  # noqa: PTH118
+    return list(job.command if program in place.files else portable(job.command))
+
+
+def _variables(job: Job) -> dict[str, str]:
+    """The job's, except for what leads to programs and folders of the original machine."""
+    kept = {name: value for name, value in job.environment.items() if name not in {"PATH", "HOME"}}
+    return kept | {"HOME": HOME}
+
+
+class _Ended(NamedTuple):
+    status: int
+    timed_out: bool
+    duration: float
+    notes: tuple[str, ...]
+
+
+def _run_worker(
+    client: DockerClient, worker: Container, job: Job, folder: Path, progress: Progress
+) -> _Ended:
+    stream = client.api.attach(str(worker.id), stream=True, demux=True)  # before the start, to miss nothing
+    failures: list[Exception] = []
+    with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+
+        def copy() -> None:
+            try:
+                _copy_streams(stream, stdout, stderr, progress)
+            except Exception as error:  # told by the thread that waits
+                failures.append(error)
+
+        reader = threading.Thread(target=copy, daemon=True)
+        started = time.monotonic()
+        worker.start()
+        reader.start()
+        timed_out = _wait(reader, job.limits.timeout)
+        if timed_out:
+            progress.detail("the time limit is over; stopping the command")
+            with contextlib.suppress(Exception):
+                worker.stop(timeout=GRACE)
+            reader.join(GRACE)
+        duration = time.monotonic() - started
+        if failures and isinstance(failures[0], OSError) and failures[0].errno:
+            raise failures[0]
+        status = int(worker.wait(timeout=60)["StatusCode"])
+    worker.reload()
+    notes: tuple[str, ...] = ()
+    if worker.attrs["State"].get("OOMKilled"):
+        notes = ("the memory limit ended a process of the run",)
+    return _Ended(TIMED_OUT if timed_out else status, timed_out, round(duration, 3), notes)
+
+
+def _wait(reader: threading.Thread, limit: float | None) -> bool:
+    """Wait for the streams' end; True when the limit came first. Short naps let Ctrl-C through."""
+    deadline = None if limit is None else time.monotonic() + limit
+    while reader.is_alive():
+        left = 1.0 if deadline is None else deadline - time.monotonic()
+        if left <= 0:
+            return True
+        reader.join(min(left, 1.0))
+    return False
+
+
+def _copy_streams(stream: Any, stdout: IO[bytes], stderr: IO[bytes], progress: Progress) -> None:
+    for out, err in stream:
+        for data, target in ((out, stdout), (err, stderr)):
+            if data:
+                target.write(data)
+                for line in data.decode("utf-8", "replace").splitlines():
+                    progress.detail(line)
+
+
+def _take_outputs(carrier: Container, place: Layout, store: Store, folder: Path) -> tuple[str, ...]:
+    notes: tuple[str, ...] = ()
+    for root in dict.fromkeys((place.project, *place.folders)):
+        destination = folder / "outputs"
+        skip: tuple[str, ...] = ()
+        if root != place.project:
+            destination, skip = destination / "@root" / root.lstrip("/"), (place.project,)
+        chunks, _ = carrier.get_archive(root, chunk_size=1 << 20)
+        notes += unpack_outputs(chunks, root, place.files, store, destination, skip=skip)
+    return notes
+
+
+def _prefix(client: DockerClient, image: Image) -> str:
+    """``sys.prefix`` of the official images: python:* and pypy:*."""
+    variables = client.images.get(image.reference).attrs["Config"].get("Env") or ()
+    return "/opt/pypy" if any(text.startswith("PYPY_VERSION=") for text in variables) else "/usr/local"
+
+
+def owner() -> str:
+    """This process, told apart from an earlier one with the same number by its start."""
+    import psutil
+
+    return f"{socket.gethostname()}:{os.getpid()}:{int(psutil.Process().create_time())}"
+
+
+def remove_stale(client: DockerClient) -> None:
+    """Remove containers of processes of this machine that were killed before they could do it."""
+    from docker.errors import APIError
+
+    for container in client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True):
+        with contextlib.suppress(APIError):
+            if _is_orphan(container.labels.get(OWNER, "")):
+                container.remove(force=True, v=True)
+
+
+def _is_orphan(label: str) -> bool:
+    import psutil
+
+    host, _, process = label.rpartition(":")[0].rpartition(":")
+    if host != socket.gethostname() or not process.isdigit():
+        return False
+    try:
+        return str(int(psutil.Process(int(process)).create_time())) != label.rpartition(":")[2]
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+
+
+def _remove(containers: Iterator[Container]) -> None:
+    for container in containers:
+        with contextlib.suppress(Exception):  # the engine may be gone; the next run cleans up then
+            container.remove(force=True, v=True)
+
+
+def _in_words(error: Exception, image: Image) -> EnvironmentFailure:
+    from docker.errors import APIError, ImageNotFound
+
+    text = str(getattr(error, "explanation", None) or error)
+    if isinstance(error, ImageNotFound):
+        return EnvironmentFailure(
+            f"the image {image.reference} is not there any more.", hint="Make it again with: envfreeze build"
+        )
+    if "no space left" in text.lower():
+        return EnvironmentFailure(
+            "the disk of the Docker engine is full.", hint="Free some space, e.g. with: docker system prune"
+        )
+    if not isinstance(error, APIError):
+        return EnvironmentFailure(
+            "the Docker engine went away during the run.",
+            hint="Start it again (sudo systemctl start docker) and repeat the command.",
+        )
+    return EnvironmentFailure(f"Docker cannot run the command: {text}.")

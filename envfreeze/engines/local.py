@@ -1,0 +1,126 @@
+"""The local engine: no daemon, no root. A virtual environment on this machine, isolated as far as it allows.
+
+It shares kernel, C library and system libraries with the machine, and says so in every run's record.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from envfreeze.engines import Check, _local_isolation, _local_process, _local_sandbox
+from envfreeze.engines._local_command import Fitted, fit, with_links_moved
+from envfreeze.engines._local_environment import Environment, failure, load, prepare
+from envfreeze.engines._local_install import find_uv
+from envfreeze.engines._workspace import Workspace, collect, lay_out, scan
+from envfreeze.errors import EnvironmentFailure
+from envfreeze.progress import Progress
+from envfreeze.records.recipe import Recipe
+from envfreeze.records.run import Image, Job, JobResult
+from envfreeze.store import Store
+
+
+class LocalEngine:
+    """See ``Engine`` for what each method promises."""
+
+    name = "local"
+    preference = 10
+
+    def check(self) -> Check:
+        """It works on every machine; a warning says what it cannot keep apart here."""
+        installer = "uv" if find_uv() else "pip"
+        kind = _local_sandbox.best()
+        if kind.startswith("bubblewrap"):
+            return Check(name="local", state="ok", found=f"installs with {installer}, isolates with {kind}")
+        return Check(
+            name="local",
+            state="warning",
+            found=f"installs with {installer}, isolates with {kind}",
+            mend="Install bubblewrap (apt install bubblewrap) so that a replay sees only its own files.",
+        )
+
+    def base_digest(self, reference: str) -> str | None:
+        """No registry is asked here."""
+        return None
+
+    def base_exists(self, reference: str) -> bool | None:
+        """No registry is asked here."""
+        return None
+
+    def build(self, recipe: Recipe, store: Store, *, progress: Progress, force: bool = False) -> Image:
+        started = time.monotonic()
+        environment, made = prepare(recipe, store, progress=progress, force=force)
+        return Image(
+            engine=self.name,
+            reference=environment.path,
+            environment_id=recipe.environment_id,
+            built=made,
+            duration=round(time.monotonic() - started, 3) if made else 0.0,
+            notes=environment.notes,
+        )
+
+    def run(self, image: Image, job: Job, store: Store, folder: Path, *, progress: Progress) -> JobResult:
+        environment = load(Path(image.reference))
+        if environment is None:
+            raise EnvironmentFailure(f"the environment {image.reference} is gone; build it again.")
+        try:
+            with store.temporary() as scratch:
+                return _run(environment, job, store, folder, scratch.absolute(), progress)
+        except OSError as error:
+            raise failure("the run failed", error, folder) from error
+
+
+def _run(
+    environment: Environment, job: Job, store: Store, folder: Path, scratch: Path, progress: Progress
+) -> JobResult:
+    workspace = Workspace(scratch / "project", scratch / "outside")
+    view = _local_isolation.view(job, environment, workspace, scratch)
+    fitted = fit(job, environment, project=view.project, home=view.home, temporary=view.temporary)
+    lay_out(with_links_moved(job, view.project), workspace, store)
+    _make_directory(job, workspace)
+    before = scan(workspace)
+    try:
+        ended = _start(view, fitted, job, folder, scratch, progress)
+    finally:
+        collect(workspace, before, folder / "outputs", outside=job.writable)
+    return JobResult(
+        exit_status=ended.status,
+        timed_out=ended.timed_out,
+        duration=ended.duration,
+        project=view.project,
+        prefix=environment.path,
+        isolated=_local_isolation.isolated(view, network=job.network),
+        not_isolated=_local_isolation.not_isolated(view, network=job.network),
+        notes=view.notes + fitted.notes + _local_process.limit_notes(job.limits) + ended.notes,
+    )
+
+
+def _start(
+    view: _local_isolation.View, fitted: Fitted, job: Job, folder: Path, scratch: Path, progress: Progress
+) -> _local_process.Ended:
+    with _local_isolation.wrapped(view, fitted.command, fitted.directory, network=job.network) as wrapped:
+        ended = _local_process.run(
+            wrapped.command,
+            directory=scratch if view.isolated else fitted.directory,
+            environment=fitted.variables,
+            folder=folder,
+            limits=job.limits,
+            progress=progress,
+            pass_fds=wrapped.descriptors,
+        )
+        if not ended.timed_out and not ended.notes and not wrapped.reached():
+            said = (folder / "stderr").read_text(errors="replace").strip().splitlines()
+            raise EnvironmentFailure(
+                f"the run could not be isolated: {said[-1] if said else 'no reason given'}."
+            )
+    return ended
+
+
+def _make_directory(job: Job, workspace: Workspace) -> None:
+    """The working directory exists even when no recorded file lies in it."""
+    if Path(job.directory).is_relative_to(job.project):
+        relative = Path(job.directory).relative_to(job.project)
+        (workspace.project / relative).mkdir(parents=True, exist_ok=True)
+
+
+ENGINE = LocalEngine()

@@ -1,0 +1,154 @@
+"""Reads what the agents reported: JSON that the watched processes wrote, so nothing in it is trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from envfreeze.records.base import Record
+
+MOST_BYTES = 1 << 30
+"""Of one report that are read; an honest one has a hundred bytes a file."""
+
+
+class Process(Record, forbid_unknown_fields=False):
+    """One Python of the run, as it said of itself at its start."""
+
+    executable: str = ""
+    version: str = ""
+    prefix: str = ""
+    base_prefix: str = ""
+    argv: tuple[str, ...] = ()
+    """The whole command line, the interpreter first."""
+    directory: str = ""
+    pid: int = 0
+    ppid: int = 0
+    forked: bool = False
+    """True for a child that a Python forked without starting another program."""
+    path: tuple[str, ...] = ()
+    """``sys.path`` at startup."""
+    editable: tuple[str, ...] = ()
+    """Sources of editable installs."""
+    pycache_prefix: str = ""
+    read: frozenset[str] = frozenset()
+    """Absolute paths, as opened; compiled modules are given as their sources."""
+
+
+class Program(Record):
+    """A program that a Python started."""
+
+    program: str
+    argv: tuple[str, ...] = ()
+
+
+class Events(Record):
+    """All reports of a run together."""
+
+    processes: tuple[Process, ...] = ()
+    """In the order of their start."""
+    read: dict[str, int] = {}
+    """Absolute paths opened for reading, each with the time (ns) of the first."""
+    written: dict[str, int] = {}
+    """Absolute paths opened for writing or replaced, each with the time (ns) of the first."""
+    programs: tuple[Program, ...] = ()
+    libraries: tuple[str, ...] = ()
+    """Shared libraries mapped at the end of any process."""
+    numerics: tuple[dict[str, Any], ...] = ()
+    errors: int = 0
+    """How often an agent failed."""
+    error: str = ""
+    """The first failure."""
+
+
+def read_events(folder: Path) -> Events:
+    """Everything that the agents reported below ``folder``; damaged lines are passed over."""
+    return _merge(_reports(sorted(folder.glob("*.events"), key=_start)))
+
+
+def _start(path: Path) -> tuple[int, str]:
+    number = path.stem.rpartition("-")[2]
+    return (int(number) if number.isdecimal() else 0, path.name)
+
+
+def _reports(paths: Iterable[Path]) -> Iterator[list[Any]]:
+    for path in paths:
+        lines = []
+        with path.open("rb") as stream:
+            for line in stream.read(MOST_BYTES).splitlines():
+                try:
+                    lines.append(json.loads(line))
+                except (ValueError, RecursionError):
+                    continue  # the process was killed while it wrote
+        yield lines
+
+
+def _merge(reports: Iterable[list[Any]]) -> Events:
+    processes: list[Process] = []
+    read: dict[str, int] = {}
+    written: dict[str, int] = {}
+    programs: dict[Program, None] = {}
+    libraries: set[str] = set()
+    numerics: dict[str, dict[str, Any]] = {}
+    errors, error = 0, ""
+    for lines in reports:
+        process = _process(lines)
+        own: set[str] = set()
+        for line in lines:
+            match line:
+                case ["r", int(when), str(path)]:
+                    path = source_of(path, process.pycache_prefix)
+                    own.add(path)
+                    read[path] = min(when, read.get(path, when))
+                case ["w", int(when), str(path)]:
+                    written[path] = min(when, written.get(path, when))
+                case ["p", int(), str(program), list(argv)]:
+                    programs[Program(program=program, argv=tuple(map(str, argv)))] = None
+                case {"libraries": list(found), "numerics": list(facts)}:
+                    libraries.update(path for path in found if isinstance(path, str))
+                    numerics |= {_key(fact): fact for fact in facts if isinstance(fact, dict)}
+            if isinstance(line, dict) and isinstance(line.get("errors"), int):
+                errors += line["errors"]
+                error = error or str(line.get("error", ""))
+        processes.append(msgspec.structs.replace(process, read=frozenset(own)))
+    return Events(
+        processes=tuple(processes),
+        read=read,
+        written=written,
+        programs=tuple(programs),
+        libraries=tuple(sorted(libraries)),
+        numerics=tuple(numerics.values()),
+        errors=errors,
+        error=error,
+    )
+
+
+def _process(lines: list[Any]) -> Process:
+    try:
+        return msgspec.convert(lines[0] if lines else {}, Process)
+    except msgspec.ValidationError:
+        return Process()
+
+
+def _key(fact: dict[str, Any]) -> str:
+    return json.dumps(fact, sort_keys=True)
+
+
+def source_of(path: str, pycache_prefix: str = "") -> str:
+    """The source of a compiled module (PEP 3147), any other path as it is.
+
+    ``a/__pycache__/m.cpython-311.opt-1.pyc`` stands for ``a/m.py``. A fresh compiled module is all that an
+    import opens; the source's content is what it was made from.
+    """
+    folder, _, name = path.rpartition("/")
+    if not name.endswith(".pyc") or "." not in name[:-4]:
+        return path
+    module = name.split(".", 1)[0]
+    if folder.endswith("/__pycache__"):
+        return f"{folder.removesuffix('/__pycache__')}/{module}.py"
+    if pycache_prefix and folder.startswith(pycache_prefix.rstrip("/") + "/"):
+        return f"{folder[len(pycache_prefix.rstrip('/')) :]}/{module}.py"
+    return path

@@ -1,0 +1,120 @@
+"""Which Pythons ran, which of them is the target, and whether other programs could have read files."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from envfreeze.observer.events import Events, Process, Program
+from envfreeze.records.files import Gap
+
+_PYTHON = re.compile(r"(python|pypy)\d*(\.\d+)*(t|d|m)?")
+
+_READ_NO_DATA = frozenset(
+    {"uname", "ldconfig", "lscpu", "nproc", "nvidia-smi", "rocm-smi", "rocminfo", "hostname", "tput",
+     "stty", "lsb_release", "getconf", "sysctl", "nvcc", "ptxas", "git", "hg", "locale", "which", "id",
+     "whoami", "date", "sleep", "true", "false", "echo", "free", "lspci", "ps"}
+)  # fmt: skip
+"""Programs that libraries ask about the machine; they read no data of a project."""
+
+_WRAPPERS = frozenset(
+    {"uv", "time", "nice", "ionice", "taskset", "numactl", "nohup", "timeout", "stdbuf", "env",
+     "setarch", "chrt", "setsid", "poetry", "pdm", "hatch", "conda", "mamba", "micromamba", "pixi",
+     "rye", "pipenv", "direnv", "xvfb-run"}
+)  # fmt: skip
+"""Programs that only start another one, so that a Python directly below them is what was meant."""
+
+
+def target_first(processes: Sequence[Process], project: Path) -> list[Process]:
+    """All Pythons, first the one that the lock describes.
+
+    That is the first that was told to run a file of the project, or that read one of its modules; else the
+    first at all.
+    """
+    own = [process for process in processes if process.executable]
+    for process in own:
+        if _runs_the_project(process, project):
+            return [process, *(other for other in own if other is not process)]
+    return own
+
+
+def _runs_the_project(process: Process, project: Path) -> bool:
+    roots = {os.path.realpath(project) + "/", f"{project}/"}
+    for argument in process.argv[1:]:
+        path = os.path.normpath(os.path.join(process.directory, argument))  # noqa: PTH118
+        if path.startswith(tuple(roots)) and os.path.isfile(path):  # noqa: PTH113
+            return True
+    inside_environment = tuple(
+        f"{prefix}/" for prefix in (process.prefix, process.base_prefix) if prefix and prefix != str(project)
+    )
+    return any(
+        path.endswith(".py") and path.startswith(tuple(roots)) and not path.startswith(inside_environment)
+        for path in process.read
+    )
+
+
+def interpreters(processes: Sequence[Process]) -> tuple[tuple[str, ...], tuple[Gap, ...]]:
+    """All distinct executables in the given order, and a gap when they belong to several environments."""
+    executables = tuple(dict.fromkeys(process.executable for process in processes))
+    prefixes = tuple(dict.fromkeys(process.prefix for process in processes))
+    if len(prefixes) < 2:
+        return executables, ()
+    others = ", ".join(prefixes[1:4])
+    why = f"the lock describes the one in {prefixes[0]}; the run also used {others}"
+    return executables, (Gap(what="more than one Python environment", why=why),)
+
+
+def executable_by_name(program: str) -> str | None:
+    """The interpreter that a command names itself, for a Python that could not be seen from inside."""
+    return program if _PYTHON.fullmatch(Path(program).name) else None
+
+
+def untraced(
+    command: Sequence[str],
+    root: str,
+    pid: int,
+    events: Events,
+    environment: Mapping[str, str],
+) -> tuple[str, ...]:
+    """Names of programs in the run whose reads nobody reported, in the order of their start.
+
+    Args:
+        root: path of the command's own program.
+        pid: its process.
+    """
+    found: dict[str, None] = {}
+    is_python = any(process.pid == pid for process in events.processes)
+    wraps = Path(root).name in _WRAPPERS and any(process.ppid == pid for process in events.processes)
+    if not is_python and not wraps:
+        found[Path(command[0]).name] = None
+    for program in events.programs:
+        if name := _reader(program, environment):
+            found[name] = None
+    return tuple(found)
+
+
+def _reader(program: Program, environment: Mapping[str, str]) -> str | None:
+    """The name of a program that may read files of the project without being seen, or None."""
+    name = program.program.rpartition("/")[2]
+    if name in ("sh", "bash", "dash") and len(program.argv) == 3 and program.argv[1] == "-c":
+        words = program.argv[2].split()
+        if words and not re.search(r"[;&|<>$`(){}\n]", program.argv[2]):
+            return _reader(Program(program=words[0], argv=tuple(words)), environment)
+        return name
+    if name in _READ_NO_DATA or _PYTHON.fullmatch(name):
+        return None
+    path = program.program if "/" in program.program else shutil.which(name, path=environment.get("PATH"))
+    return None if path is None or _is_python_script(path) else name
+
+
+def _is_python_script(path: str) -> bool:
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - names that are not valid UTF-8
+            line = stream.readline(256)
+            # Long or spaced interpreter paths: pip writes "#!/bin/sh" and then "'''exec' …/python".
+            return line.startswith(b"#!") and (b"python" in line or b"python" in stream.readline(512))
+    except OSError:
+        return False

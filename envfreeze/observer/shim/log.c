@@ -1,0 +1,247 @@
+/* The log: one file a process, mapped into memory, so that events survive a kill and cost no system call.
+ *
+ * Blocks are allocated before they are mapped (posix_fallocate): on a full disk that fails with an error code,
+ * where a write into a sparse map would kill the program with SIGBUS. */
+#include "shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIRST_BLOCK (64u << 10)
+#define LARGEST_BLOCK (1u << 20)
+#define SEEN_FIRST 4096u
+
+static char folder[3072], project[3072], file[4096];
+static int on;
+static volatile char lock;
+static char *block;          /* the mapped part of the file that is being filled */
+static size_t block_size, block_used, file_size;
+static uint64_t *seen;       /* open addressing; 0 is free */
+static size_t seen_size, seen_used;
+static __thread int inside __attribute__((tls_model("initial-exec")));
+
+int log_ready(void) { return on; }
+const char *log_folder(void) { return folder; }
+const char *log_project(void) { return project; }
+
+int log_enter(void) {
+  if (!on || inside) return 0;
+  inside = 1;
+  return 1;
+}
+
+void log_leave(void) { inside = 0; }
+
+static void take(void) {
+  while (__atomic_test_and_set(&lock, __ATOMIC_ACQUIRE)) sched_yield();
+}
+
+static void give(void) { __atomic_clear(&lock, __ATOMIC_RELEASE); }
+
+static void *map(size_t size) {
+  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* Maps the next block of the log; 0 when the disk or the memory is full. */
+static int next_block(size_t wanted) {
+  size_t size = block_size ? block_size * 2 : FIRST_BLOCK;
+  if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
+  while (size < wanted + 1) size *= 2;
+  int descriptor = syscall(SYS_openat, AT_FDCWD, file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0) return 0;
+  void *memory = MAP_FAILED;
+  if (posix_fallocate(descriptor, file_size, size) == 0)
+    memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, file_size);
+  syscall(SYS_close, descriptor);
+  if (memory == MAP_FAILED) return 0;
+  if (block) munmap(block, block_size);
+  block = memory;
+  block_size = size;
+  block_used = 0;
+  file_size += size;
+  return 1;
+}
+
+static void append(enum kind kind, const char *text) {
+  size_t length = strlen(text) + 2;
+  if (!block || block_used + length > block_size) {
+    if (!next_block(length)) {
+      if (block && block_used + 2 <= block_size) memcpy(block + block_used, "Q", 2);
+      on = 0;
+      return;
+    }
+  }
+  block[block_used] = (char)kind;
+  memcpy(block + block_used + 1, text, length - 1);
+  block_used += length;
+}
+
+/* FNV-1a, 64 bit (Fowler, Noll, Vo): http://www.isthe.com/chongo/tech/comp/fnv/ */
+static uint64_t hash(enum kind kind, const char *text) {
+  uint64_t value = 14695981039346656037ull ^ (unsigned char)kind;
+  for (; *text; text++) value = (value ^ (unsigned char)*text) * 1099511628211ull;
+  return value ? value : 1;
+}
+
+static int put(uint64_t *table, size_t size, uint64_t key) {
+  for (size_t at = key & (size - 1);; at = (at + 1) & (size - 1)) {
+    if (table[at] == key) return 0;
+    if (!table[at]) {
+      table[at] = key;
+      return 1;
+    }
+  }
+}
+
+/* Whether this is the first time; when memory is out, everything is a first time. */
+static int first_time(uint64_t key) {
+  if (seen_used * 2 >= seen_size) {
+    size_t size = seen_size ? seen_size * 2 : SEEN_FIRST;
+    uint64_t *table = map(size * sizeof *table);
+    if (!table) return 1;
+    for (size_t at = 0; at < seen_size; at++)
+      if (seen[at]) put(table, size, seen[at]);
+    if (seen) munmap(seen, seen_size * sizeof *seen);
+    seen = table;
+    seen_size = size;
+  }
+  int fresh = put(seen, seen_size, key);
+  seen_used += fresh;
+  return fresh;
+}
+
+void log_event(enum kind kind, const char *text) {
+  int kept = errno;
+  take();
+  if (on) append(kind, text);
+  give();
+  errno = kept;
+}
+
+void log_pair(enum kind a, const char *first, enum kind b, const char *second) {
+  int kept = errno;
+  take();
+  if (on) append(a, first);
+  if (on) append(b, second);
+  give();
+  errno = kept;
+}
+
+void log_once(enum kind kind, const char *text) {
+  int kept = errno;
+  uint64_t key = hash(kind, text);
+  take();
+  if (on && first_time(key)) append(kind, text);
+  give();
+  errno = kept;
+}
+
+void log_write_elsewhere(enum kind kind, const char *text) {
+  int kept = errno;
+  char other[4200], event[4200];
+  snprintf(other, sizeof other, "%s/exec.log", folder);
+  int length = snprintf(event, sizeof event, "%c%s", kind, text);
+  int descriptor = syscall(SYS_openat, AT_FDCWD, other, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (descriptor >= 0 && length > 0 && (size_t)length < sizeof event) {
+    if (syscall(SYS_write, descriptor, event, (size_t)length + 1) < 0) errno = kept;
+  }
+  if (descriptor >= 0) syscall(SYS_close, descriptor);
+  errno = kept;
+}
+
+/* Copies a small file of /proc; returns its length. */
+static ssize_t slurp(const char *path, char *buffer, size_t size) {
+  int descriptor = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+  if (descriptor < 0) return -1;
+  size_t length = 0;
+  while (length < size) {
+    ssize_t got = syscall(SYS_read, descriptor, buffer + length, size - length);
+    if (got <= 0) break;
+    length += (size_t)got;
+  }
+  syscall(SYS_close, descriptor);
+  return (ssize_t)length;
+}
+
+/* Says who this process is. */
+static void introduce(void) {
+  static char buffer[64 << 10];
+  char text[4096];
+  struct timespec now = {0};
+  syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
+  snprintf(file, sizeof file, "%s/%ld-%lld%09ld.shim", folder, (long)syscall(SYS_getpid), (long long)now.tv_sec,
+           now.tv_nsec);
+  snprintf(text, sizeof text, "%ld %ld", (long)syscall(SYS_getpid), (long)syscall(SYS_getppid));
+  append(STARTED, text);
+  if (!on) return;
+  ssize_t length = syscall(SYS_readlink, "/proc/self/exe", text, sizeof text - 1);
+  if (length > 0) {
+    text[length] = 0;
+    append(PROGRAM, text);
+  }
+  if (on && syscall(SYS_getcwd, text, sizeof text) > 0) append(FOLDER, text);
+  length = slurp("/proc/self/cmdline", buffer, sizeof buffer - 1);
+  buffer[length > 0 ? length : 0] = 0;
+  for (ssize_t at = 0; on && at < length; at += (ssize_t)strlen(buffer + at) + 1) append(ARGUMENT, buffer + at);
+}
+
+/* Libraries that are mapped now; the loader's own opens cannot be seen by a preloaded library. */
+static void list_libraries(void) {
+  static char buffer[1 << 20];
+  ssize_t length = slurp("/proc/self/maps", buffer, sizeof buffer - 1);
+  if (length <= 0) return;
+  buffer[length] = 0;
+  for (char *line = buffer, *end; on && (end = strchr(line, '\n')); line = end + 1) {
+    *end = 0;
+    char *path = strchr(line, '/');
+    if (path && strstr(path, ".so") && first_time(hash(LIBRARY, path))) append(LIBRARY, path);
+  }
+}
+
+/* A forked child fills a log of its own. It shares neither blocks nor what was seen. */
+static void after_fork(void) {
+  give();
+  inside = 0;
+  if (!on) return;
+  int kept = errno;
+  if (block) munmap(block, block_size);
+  if (seen) munmap(seen, seen_size * sizeof *seen);
+  block = NULL;
+  seen = NULL;
+  block_size = block_used = file_size = seen_size = seen_used = 0;
+  introduce();
+  errno = kept;
+}
+
+__attribute__((constructor)) static void start(void) {
+  int kept = errno;
+  const char *where = getenv("ENVFREEZE_AGENT"), *root = getenv("ENVFREEZE_PROJECT");
+  if (where && *where == '/' && strlen(where) < sizeof folder && root && strlen(root) < sizeof project) {
+    strcpy(folder, where);
+    strcpy(project, root);
+    on = 1;
+    introduce();
+    pthread_atfork(NULL, NULL, after_fork);
+  }
+  errno = kept;
+}
+
+__attribute__((destructor)) static void finish(void) {
+  int kept = errno;
+  if (log_enter()) {
+    take();
+    list_libraries();
+    give();
+    log_leave();
+  }
+  errno = kept;
+}

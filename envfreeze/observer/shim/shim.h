@@ -1,0 +1,56 @@
+/* What the shim's files share. The shim is preloaded into every process of a watched run and writes down
+ * which files and programs it uses. It never changes what a call does or returns, keeps errno, prints nothing,
+ * and when anything of its own fails it goes quiet. */
+#ifndef ENVFREEZE_SHIM_H
+#define ENVFREEZE_SHIM_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dlfcn.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* The next definition of a function: the one that the program would have called without us. */
+#define NEXT(name) \
+  static __typeof__(name) *next; \
+  if (!next) next = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
+
+/* Kinds of events; the log is a sequence of: kind, text, NUL. Read by observer/shim_log.py. */
+enum kind {
+  STARTED = 'S',  /* pid ppid */
+  ARGUMENT = 'A', /* one of the command line, in order */
+  PROGRAM = 'X',  /* path of the executable */
+  FOLDER = 'D',   /* working directory at the start */
+  READ = 'R',     /* opened for reading */
+  WROTE = 'W',    /* opened for writing */
+  UPDATED = 'U',  /* opened for both */
+  SOUGHT = 'M',   /* looked for, and not there */
+  MOVED = 'F',    /* renamed from; followed by BECAME */
+  BECAME = 'T',   /* renamed to */
+  REMOVED = 'K',  /* unlinked */
+  EXECUTED = 'E', /* about to become this program, or to start it */
+  REACHED = 'C',  /* connected to address and port */
+  LIBRARY = 'L',  /* mapped at the end */
+  KEPT = 'B',     /* content before the first write was kept: file name in before/, space, path */
+  CEASED = 'Q',   /* nothing more could be written down: disk or memory */
+};
+
+/* log.c */
+void log_event(enum kind kind, const char *text);           /* appends always */
+void log_once(enum kind kind, const char *text);            /* appends unless this process already did */
+void log_pair(enum kind a, const char *first, enum kind b, const char *second);
+int log_ready(void);
+int log_enter(void);  /* 0 when the shim is off, or at work in this thread already */
+void log_leave(void);
+const char *log_folder(void);
+const char *log_project(void);
+void log_write_elsewhere(enum kind kind, const char *text); /* for a child that is about to exec */
+
+/* paths.c */
+int absolute(int directory, const char *path, char *buffer, size_t size);
+void about_to_write(const char *path);
+
+#endif

@@ -1,0 +1,247 @@
+"""Runs the user's command, and says all that was seen of it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from envfreeze import tree
+from envfreeze.observer import environment as variables
+from envfreeze.observer import inputs, outputs, programs
+from envfreeze.observer.events import Events, read_events
+from envfreeze.observer.inject import events_folder, inject
+from envfreeze.observer.launch import Ended, find_program, launch
+from envfreeze.observer.outside import outside_gaps, unrecorded_outputs
+from envfreeze.progress import Progress, Silent
+from envfreeze.records.base import Record
+from envfreeze.records.files import FileEntry, FileSet, Gap, StreamEntry
+from envfreeze.records.observation import Observation
+from envfreeze.store import Store
+
+
+class Watched(Record):
+    """What ``watch`` returns; only ``observation`` and ``gaps`` are written anywhere."""
+
+    observation: Observation
+    executable: str | None = None
+    """The target's interpreter as seen from inside; None if no Python ran."""
+    environment: dict[str, str] = {}
+    """All variables that the command ran with, secrets included: for examining the target, never written."""
+    libraries: tuple[str, ...] = ()
+    """Shared libraries that were loaded, absolute paths."""
+    numerics: tuple[dict[str, Any], ...] = ()
+    """What threadpoolctl and torch said at the end of the run, where they were loaded."""
+    gaps: tuple[Gap, ...] = ()
+
+
+def watch(
+    command: Sequence[str],
+    *,
+    project: Path,
+    directory: Path,
+    store: Store,
+    output_patterns: Sequence[str] = (),
+    passthrough: tuple[int, int] = (1, 2),
+    progress: Progress | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Watched:
+    """Run ``command`` in ``directory`` and watch it.
+
+    Args:
+        output_patterns: what counts as an output (see ``outputs.matches``); empty means all that is new or
+            changed in the project.
+        passthrough: file descriptors that the command's output and error streams are forwarded to.
+        environment: the command's variables; by default this process's.
+
+    Raises:
+        InputError: the command does not exist or cannot be started; then nothing was written.
+        EnvironmentFailure: its output could not be kept.
+        OSError: the store cannot be written.
+    """
+    progress = progress or Silent()
+    environment = dict(os.environ if environment is None else environment)
+    program = find_program(command, environment, directory)
+    patterns = outputs.normalized(output_patterns, project)
+    with store.temporary() as folder:
+        before, outside_before = inputs.take_snapshot(project), outputs.scan_outside(patterns)
+        stdin = _Stdin()
+        injected = inject(environment, folder=folder, project=project)
+        progress.step(f"running {shlex.join(command)}")
+        started, began = datetime.now(UTC), time.time_ns()
+        ended = launch(
+            command, environment=injected, directory=directory, folder=folder, passthrough=passthrough
+        )
+        progress.step("recording what it read and made")
+        after, outside_after = inputs.take_snapshot(project), outputs.scan_outside(patterns)
+        events = read_events(events_folder(folder))
+        run = _Run(command, program, project, directory, environment, store, events, ended, before, after)
+        files, input_gaps, outside = _inputs(run, events_folder(folder) / "before")
+        new_outside = tree.changed(outside_before, outside_after)
+        made, output_gaps = _outputs(run, patterns, new_outside)
+        streams = tuple(_stream(folder / name, store, ended, number) for number, name in enumerate(_STREAMS))
+    target, executables, target_gaps = _target(run)
+    values, names = variables.split(environment)
+    observation = Observation(
+        command=tuple(command),
+        directory=str(directory),
+        project=str(project),
+        started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        exit_status=ended.exit_status,
+        duration=ended.duration,
+        cpu=ended.cpu,
+        peak_memory=ended.peak_memory,
+        environment=values,
+        environment_names=names,
+        stdout=streams[0],
+        stderr=streams[1],
+        files=files,
+        outputs=made,
+        folders=_needed_folders(made, before, store),
+        output_patterns=patterns,
+        interpreters=executables,
+        processes=len(ended.processes | {process.pid for process in events.processes if process.pid}),
+    )
+    outside_found = outside_gaps(outside, events, environment, began=began)
+    outside_found += unrecorded_outputs(events, outside_after, environment, str(project))
+    gaps = (*target_gaps, *input_gaps, *outside_found, *output_gaps, *_run_gaps(run, stdin))
+    return Watched(
+        observation=observation,
+        executable=target,
+        environment=environment,
+        libraries=events.libraries,
+        numerics=events.numerics,
+        gaps=tuple(dict.fromkeys(gaps)),
+    )
+
+
+_STREAMS = ("stdout", "stderr")
+
+
+class _Run:
+    """What the steps after the run all look at."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        program: str,
+        project: Path,
+        directory: Path,
+        environment: Mapping[str, str],
+        store: Store,
+        events: Events,
+        ended: Ended,
+        before: inputs.Snapshot,
+        after: inputs.Snapshot,
+    ) -> None:
+        self.command, self.program = command, program
+        self.project, self.directory, self.environment = project, directory, environment
+        self.store, self.events, self.ended = store, events, ended
+        self.before, self.after = before, after
+        self.untraced = programs.untraced(command, program, ended.pid, events, environment)
+        """Programs that could read files without being seen."""
+        python = programs.executable_by_name(program)
+        seen = any(process.pid == ended.pid for process in events.processes)
+        self.unseen_python = python if not seen else None
+        """The command's own interpreter, when the agent is not in it."""
+
+
+def _inputs(run: _Run, kept: Path) -> tuple[FileSet, list[Gap], set[str]]:
+    """The project's files that were read, what could not be kept, and what was read elsewhere."""
+    locator = inputs.Locator(run.project, run.before)
+    named = inputs.named_in_command(run.command, run.directory)
+    in_project = [path for path in named if locator.relative(path) is not None]
+    reads = inputs.what_was_read(run.events, in_project, locator, run.before)
+    paths, gaps = set(reads.inside), []
+    if run.untraced:
+        small, large = inputs.possibly_read(run.before, run.after)
+        large -= len([path for path in paths if path not in small and path in run.after.files])
+        paths |= small
+        gaps.append(_untraced_gap(run, max(large, 0)))
+        unseen = inputs.overwritten_unseen(run.events, run.before, run.after, locator)
+        gaps += inputs.lost_states([path for path in unseen if path not in paths])
+    entries, more = inputs.store_inputs(paths, run.before, run.after, kept, run.project, run.store)
+    return run.store.add_set(entries), gaps + more, reads.outside
+
+
+def _untraced_gap(run: _Run, large: int) -> Gap:
+    kept = "so every file of the project up to 1 MiB is recorded as possibly read"
+    left = f"; {large} larger or changed files are not" if large else ""
+    if run.unseen_python:
+        why = f"{run.unseen_python} did not load the observer (options -I, -E or -S, or older than 3.8)"
+        return Gap(what="files that the command read were not seen", why=f"{why}, {kept}{left}")
+    names = ", ".join(run.untraced[:5]) + (", …" if len(run.untraced) > 5 else "")
+    what = "programs other than Python were not traced"
+    return Gap(what=what, why=f"{outputs.printable(names)}: what they read is unknown, {kept}{left}")
+
+
+def _outputs(run: _Run, patterns: Sequence[str], outside: Sequence[str]) -> tuple[FileSet, list[Gap]]:
+    inside = tree.changed(run.before.files, run.after.files)
+    paths = [path for path in (*inside, *outside) if outputs.matches(path, patterns)]
+    entries, gaps = outputs.store_files(paths, run.project, run.store, what="the output")
+    return run.store.add_set(entries), gaps
+
+
+def _stream(path: Path, store: Store, ended: Ended, number: int) -> StreamEntry:
+    digest, size = store.add_file(path)
+    return StreamEntry(size=size, sha256=digest, terminal=ended.terminals[number])
+
+
+def _needed_folders(made: FileSet, before: inputs.Snapshot, store: Store) -> tuple[str, ...]:
+    entries: tuple[FileEntry, ...] = store.entries(made, what="outputs")
+    parents = {entry.path.rpartition("/")[0] for entry in entries if not entry.path.startswith("/")}
+    return tuple(sorted(outputs.printable(parent) for parent in parents & before.folders))
+
+
+def _target(run: _Run) -> tuple[str | None, tuple[str, ...], list[Gap]]:
+    """The target's interpreter, all interpreters, and gaps."""
+    ordered = programs.target_first(run.events.processes, run.project)
+    executables, gaps = programs.interpreters(ordered)
+    if run.unseen_python:
+        executables = tuple(dict.fromkeys((run.unseen_python, *executables)))
+    return (executables[0] if executables else None), executables, list(gaps)
+
+
+def _run_gaps(run: _Run, stdin: _Stdin) -> list[Gap]:
+    gaps = []
+    if stdin.may_have_been_read():
+        gaps.append(Gap(what="standard input", why="the command could read it, and it is not captured"))
+    if run.ended.left_open:
+        why = "programs that the command started went on after its end; what they did then is not recorded"
+        gaps.append(Gap(what="programs left running", why=why))
+    if not run.events.processes and not run.unseen_python:
+        why = "no Python of the run loaded the observer; the environment was examined from outside"
+        gaps.append(Gap(what="the run's Python", why=why))
+    if run.events.errors:
+        why = f"the observer failed {run.events.errors} times, first at {run.events.error}"
+        gaps.append(Gap(what="some of what the run read", why=outputs.printable(why)))
+    return gaps
+
+
+class _Stdin:
+    """Our standard input, which the command inherits."""
+
+    def __init__(self) -> None:
+        self._position = self._offset()
+
+    def may_have_been_read(self) -> bool:
+        """True for a pipe or the like, and for a file that was read from; never for a terminal."""
+        try:
+            mode = os.fstat(0).st_mode
+        except OSError:
+            return False
+        if stat.S_ISREG(mode):
+            return self._offset() != self._position
+        return not stat.S_ISCHR(mode)
+
+    @staticmethod
+    def _offset() -> int:
+        try:
+            return os.lseek(0, 0, os.SEEK_CUR)
+        except OSError:
+            return -1

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from envfreeze.compare import Options
+from envfreeze.compare.outputs import Judgement, compare_contents
+
+Judge = Callable[..., Judgement]
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Judge:
+    """Compares two contents as an output of the given name; without suffixes on disk, as in the store."""
+
+    def judged(one: str | bytes, two: str | bytes, name: str, **settings: object) -> Judgement:
+        paths = tmp_path / "original", tmp_path / "replay"
+        for path, content in zip(paths, (one, two), strict=True):
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return compare_contents(*paths, Options(**settings), name)
+
+    return judged

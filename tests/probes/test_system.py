@@ -1,0 +1,94 @@
+"""The system's packages that own the libraries which a run loaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from envfreeze.probes import Target, _owners
+from envfreeze.probes.system import inspect
+
+SITE = dict.fromkeys(("stdlib", "platstdlib", "purelib", "platlib"), "/opt/py/lib/python3.11")
+
+
+def target(project: Path, *libraries: str) -> Target:
+    facts: dict[str, Any] = {
+        "interpreter": {"prefix": "/opt/py", "base_prefix": "/usr"},
+        "site": SITE,
+        "path": ["/opt/more", str(project)],
+    }
+    return Target(
+        executable="python",
+        directory=str(project),
+        environment={},
+        facts=facts,
+        libraries=libraries,
+        project=project,
+    )
+
+
+def program(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only this package manager is installed."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_machine(tmp_path: Path) -> None:
+    value = inspect(target(tmp_path)).value
+    assert value.kernel == os.uname().release
+    assert value.architecture == os.uname().machine
+    assert value.memory > 1 << 20
+    assert value.packages == () and value.unowned == ()
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="a Debian system")
+def test_owner_of_the_c_library_by_any_of_its_names(tmp_path: Path) -> None:
+    with open("/proc/self/maps") as maps:
+        libc = next(line.split()[-1] for line in maps if "libc.so" in line)
+    names = {libc, libc.removeprefix("/usr"), f"/usr{libc.removeprefix('/usr')}"}
+    for name in names:
+        (package,) = inspect(target(tmp_path, name)).value.packages
+        assert (package.name, package.manager, package.libraries) == ("libc6", "dpkg", (name,))
+        assert package.version.startswith("2.")
+
+
+def test_python_s_own_libraries_are_left_out(tmp_path: Path) -> None:
+    mine = str(tmp_path / "libmine.so")
+    libraries = ("/opt/py/lib/libx.so", "/opt/more/numpy/a.so", "/usr/local/lib/libpython3.11.so.1.0", mine)
+    assert inspect(target(tmp_path, *libraries)).value.unowned == (mine,)
+
+
+def test_rpm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = (
+        'for path in "$@"; do case "$path" in -*|%*) ;; /usr/lib/libm.so) printf "glibc\\t2.34-60.el9\\n" ;; '
+        '*.so) echo "error: file $path: No such file or directory" ;; esac; done; exit 1'
+    )
+    program(tmp_path, "rpm", script, monkeypatch)
+    assert _owners.owners(["/usr/lib/libm.so", "/opt/own.so"]) == {
+        "/usr/lib/libm.so": _owners.Owner("glibc", "2.34-60.el9", "rpm")
+    }
+
+
+def test_apk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = (
+        "echo '/lib/ld-musl-x86_64.so.1 is owned by musl-1.2.4-r2'\n"
+        "echo '/usr/lib/libz.so.1 symlink target is owned by zlib-ng-compat-1.3.1-r0'\n"
+        "echo 'ERROR: /opt/own.so: Could not find owner package' >&2; exit 1"
+    )
+    program(tmp_path, "apk", script, monkeypatch)
+    found = _owners.owners(["/lib/ld-musl-x86_64.so.1", "/usr/lib/libz.so.1", "/opt/own.so"])
+    assert found == {
+        "/lib/ld-musl-x86_64.so.1": _owners.Owner("musl", "1.2.4-r2", "apk"),
+        "/usr/lib/libz.so.1": _owners.Owner("zlib-ng-compat", "1.3.1-r0", "apk"),
+    }
+
+
+def test_no_package_manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert _owners.owners(["/usr/lib/libm.so"]) == {}
