@@ -88,7 +88,7 @@ def tell(folder: Path, engine: str, progress: Progress) -> Story:
 
 def _environment(folder: Path, requirements: Path, progress: Progress) -> str:
     """A virtual environment with the example's packages; the path of its interpreter."""
-    from envfreeze.engines._local_environment import find_uv
+    from envfreeze.engines._local_install import find_uv
 
     uv = find_uv()
     python = str(folder / "bin" / "python")

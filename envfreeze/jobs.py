@@ -69,6 +69,7 @@ def job_for(
         directory=run.directory,
         project=run.project,
         files=entries,
+        folders=run.folders,
         environment=variables,
         writable=tuple(sorted(writable)),
         limits=limits,

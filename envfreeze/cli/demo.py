@@ -28,7 +28,7 @@ def demo(engine: str, keep: Path | None, as_json: bool, quiet: bool, verbose: bo
     """
     from envfreeze.demo import tell
     from envfreeze.records.verdict import Verdict
-    from envfreeze.report.runs import print_run
+    from envfreeze.report.terminal import print_run
 
     progress = Terminal(quiet=quiet, verbose=verbose)
     if keep is not None and keep.exists():

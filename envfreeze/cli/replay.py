@@ -109,7 +109,7 @@ def replay(
         return run.exit_status
     if not as_json:
         from envfreeze.records.verdict import Verdict
-        from envfreeze.report.runs import print_run
+        from envfreeze.report.terminal import print_run
 
         print_run(run, console(), required=Verdict(require), quiet=quiet)
     return exit_code(comparison.verdict, require)

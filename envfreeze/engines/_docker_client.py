@@ -111,7 +111,7 @@ def _in_words(host: str, error: Exception) -> Unavailable:
 
 
 def connect(timeout: float | None = None) -> DockerClient:
-    """A client of the engine that ``connection`` found; every answer may take ``timeout`` seconds (None: any).
+    """A client of the engine that ``connection`` found; each answer may take ``timeout`` seconds (None: any).
 
     Raises:
         EnvironmentFailure: there is no engine.

@@ -86,7 +86,8 @@ def layout(job: Job) -> Layout:
         project = WORKSPACE
     files = {posixpath.join(project, entry.path): entry for entry in job.files}
     outside = {posixpath.dirname(path) for path in files if not _within(path, project)}
-    wanted = {project, directory, *map(posixpath.normpath, job.writable), *outside}
+    expected = (posixpath.join(project, folder) for folder in job.folders)
+    wanted = {project, directory, *expected, *map(posixpath.normpath, job.writable), *outside}
     wanted = {folder for folder in wanted if _may_be_mounted(folder)}
     folders = tuple(sorted(_outermost(wanted)))
     hidden = sorted(path for path in files if not any(_within(path, folder) for folder in folders))

@@ -99,7 +99,7 @@ def _interpreter(recipe: Recipe) -> Python:
 
 def _make(recipe: Recipe, path: Path, store: Store, progress: Progress) -> Environment:
     python = _interpreter(recipe)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if python.version != recipe.python:
         notes = (f"Python {python.version} instead of {recipe.python}",)
         progress.warn(notes[0])

@@ -117,7 +117,9 @@ def _start(
 
 
 def _make_directory(job: Job, workspace: Workspace) -> None:
-    """The working directory exists even when no recorded file lies in it."""
+    """The working directory and the expected folders exist even when no recorded file lies in them."""
+    for folder in job.folders:
+        (workspace.project / folder).mkdir(parents=True, exist_ok=True)
     if Path(job.directory).is_relative_to(job.project):
         relative = Path(job.directory).relative_to(job.project)
         (workspace.project / relative).mkdir(parents=True, exist_ok=True)

@@ -115,19 +115,29 @@ def _beside(root: Path, facts: dict[str, Any], *, flat: bool) -> Iterator[tuple[
     A ``src`` folder holds nothing else. In a project's own folder (``flat``) the names that the distribution
     gives are taken, or else all that is importable but for what projects keep beside their packages.
     """
-    wanted = _names(facts)
     importable = {}
     for path in sorted(root.iterdir()):
         name = path.name.partition(".")[0] if path.is_file() else path.name
         is_module = path.is_file() and path.suffix in {".py", ".so"}
-        is_package = path.is_dir() and name not in IGNORED_FOLDERS and any(path.rglob("*.py"))
-        if name.isidentifier() and (is_module or is_package):
+        if name.isidentifier() and (is_module or (path.is_dir() and name not in IGNORED_FOLDERS)):
             importable[path] = name
-    chosen = {path: name for path, name in importable.items() if name in wanted}
-    if not chosen or not flat:
-        chosen = {path: name for path, name in importable.items() if not flat or name not in _NOT_INSTALLED}
+    wanted = _names(facts)
+    chosen = {path: name for path, name in importable.items() if name in wanted and _has_code(path)}
+    if not flat:
+        chosen = {path: name for path, name in importable.items() if _has_code(path)}
+    elif not chosen:
+        chosen = {
+            path: name
+            for path, name in importable.items()
+            if name not in _NOT_INSTALLED and (path.is_file() or (path / "__init__.py").exists())
+        }
     for path, name in chosen.items():
         yield name, path
+
+
+def _has_code(path: Path) -> bool:
+    """True for a module, and for a package or namespace with one at most one level down."""
+    return path.is_file() or any(any(path.glob(pattern)) for pattern in ("*.py", "*.so", "*/*.py", "*/*.so"))
 
 
 def _names(facts: dict[str, Any]) -> set[str]:

@@ -136,8 +136,6 @@ class Index:
 
     def _reach(self, place: tuple[str, bool], name: str, version: str) -> tuple[IndexFile, ...]:
         """Ask, once more after a failure of the connection, and never again after the second."""
-        from httpx2 import HTTPError, InvalidURL
-
         public = url_without_credentials(place[0])
         if self._offline:
             raise Unreachable(f"{public} was not asked (offline)")
@@ -146,7 +144,7 @@ class Index:
                 break
             try:
                 return tuple(self._ask(place, name, version))
-            except (HTTPError, InvalidURL, OSError, ValueError, _Refused) as error:
+            except Exception as error:  # which HTTP library it is, and so what it raises, is unearth's affair
                 if attempt == 2 or isinstance(error, _Refused):
                     why = str(error) or type(error).__name__
                     self._down[public] = f"{public} could not be asked: {why}"
@@ -238,12 +236,12 @@ class _Fetcher:
 
 
 def _spellings(version: str) -> re.Pattern[str]:
-    """Matches all file names of a release, and few others: most of an index's list need not be parsed.
+    """Matches the file names of a release, and few others, so that most of a list need not be parsed.
 
     ``2020.6.20`` may be written ``2020.06.20`` in a file name, and ``1.0`` as ``1`` (PEP 440, normalization).
     """
-    numbers = re.findall(r"\d+", version.rpartition("!")[2].partition("+")[0])
-    numbers = [str(int(number)) for number in numbers]
+    release = re.search(r"(?:\d+!)?(\d[\d.]*)", version)
+    numbers = [str(int(number)) for number in re.findall(r"\d+", release[1] if release else "0")]
     while len(numbers) > 1 and numbers[-1] == "0":
         numbers.pop()
     return re.compile(r"(?<!\d)0*" + r"\D+0*".join(numbers))

@@ -83,14 +83,14 @@ class RemoteFile(io.RawIOBase):
         return len(data)
 
     def _get(self, span: str) -> Any:
-        from httpx2 import HTTPError
-
         headers = {"Range": span, "Accept-Encoding": "identity"}
         try:
             with self._client.stream("GET", self._url, headers=headers) as response:
                 if response.status_code != 206:
                     raise OSError(f"the server answered {response.status_code} to a range request")
                 response.read()
-        except HTTPError as error:
+        except OSError:
+            raise
+        except Exception as error:  # which HTTP library it is, and so what it raises, is unearth's affair
             raise OSError(str(error)) from error
         return response

@@ -49,6 +49,7 @@ def write(facts: dict[str, Any], said: dict[str, Any], site: Mapping[str, str], 
         ProbeError: its files are not known or are gone.
         OSError: one cannot be read, or the wheel cannot be written.
     """
+    _check(facts)
     stem = f"{_escape(facts['name'])}-{_escape(facts['version'])}"
     if _editable.is_editable(facts):
         content: Members = {**_editable.sources(facts)}
@@ -61,6 +62,20 @@ def write(facts: dict[str, Any], said: dict[str, Any], site: Mapping[str, str], 
     path = folder / f"{stem}-{_build(facts)}{_compressed(tags)}.whl"
     _archive(path, content, f"{stem}.dist-info/RECORD")
     return path
+
+
+def _check(facts: dict[str, Any]) -> None:
+    """Name, version and build become file names, so they must be what the specifications allow."""
+    from packaging.utils import InvalidName, canonicalize_name
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        canonicalize_name(facts["name"], validate=True)
+        Version(facts["version"])
+    except (InvalidName, InvalidVersion) as error:
+        raise ProbeError(str(error)) from None
+    if not re.fullmatch(r"(\d\w*)?", facts["build"]):
+        raise ProbeError(f"its build number {facts['build']!r} is not valid")
 
 
 def _escape(text: str) -> str:

@@ -110,7 +110,7 @@ def _version(interpreter: Interpreter) -> Version:
         version = Version(interpreter.version.removesuffix("+"))
     except InvalidVersion:
         version = Version("0")
-    if version.release < (2, 7):
+    if len(version.release) < 2 or version.release < (2, 7):
         raise InputError(
             f"the interpreter's version {interpreter.version!r} is no Python version.", hint="Freeze again."
         )

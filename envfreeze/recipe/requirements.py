@@ -22,6 +22,7 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from envfreeze.errors import InputError
+from envfreeze.recipe.quote import comment
 from envfreeze.records.environment import Package, PipConfiguration
 from envfreeze.records.lock import Lock
 from envfreeze.records.recipe import VendoredWheel
@@ -136,7 +137,9 @@ def _is_source(package: Package) -> bool:
 
 def _refuse_uninstallable(packages: Iterable[Package]) -> None:
     bad = sorted(
-        f"{package.name} {package.version} ({why})" for package in packages if (why := _obstacle(package))
+        comment(f"{package.name} {package.version} ({why})")
+        for package in packages
+        if (why := _obstacle(package))
     )
     if bad:
         raise InputError(

@@ -7,6 +7,17 @@ from pathlib import PurePosixPath
 from envfreeze.records.base import Bytes, Record, Sha256
 
 
+def refuse_unless_plain(path: str) -> None:
+    """Let only normal paths through: none that climbs with ``..`` or has empty or ``.`` parts.
+
+    Raises:
+        ValueError: in words for the user; msgspec adds the field's place.
+    """
+    parts = PurePosixPath(path).parts
+    if not parts or "\0" in path or ".." in parts or path != str(PurePosixPath(path)):
+        raise ValueError(f"{path!r} is not a plain path inside the project or an absolute one")
+
+
 class FileEntry(Record):
     """One file of a run: where it lay and which content it had.
 
@@ -22,9 +33,7 @@ class FileEntry(Record):
     """Target of a symbolic link; then there is no content of its own."""
 
     def __post_init__(self) -> None:
-        parts = PurePosixPath(self.path).parts
-        if not parts or "\0" in self.path or ".." in parts or self.path != str(PurePosixPath(self.path)):
-            raise ValueError(f"{self.path!r} is not a plain path inside the project or an absolute one")
+        refuse_unless_plain(self.path)
         if (self.sha256 is None) == (self.link is None):
             raise ValueError(f"{self.path!r} needs either a sha256 or a link target")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envfreeze.records.base import Bytes, Record, Seconds
-from envfreeze.records.files import FileSet, StreamEntry
+from envfreeze.records.files import FileSet, StreamEntry, refuse_unless_plain
 
 
 class Observation(Record):
@@ -40,6 +40,14 @@ class Observation(Record):
     interpreters: tuple[str, ...] = ()
     """Every Python that ran, first the target."""
     processes: int = 0
+
+    def __post_init__(self) -> None:
+        for path in (self.directory, self.project, *self.folders):
+            refuse_unless_plain(path)
+        if not (self.directory.startswith("/") and self.project.startswith("/")):
+            raise ValueError("the working directory and the project folder must be absolute paths")
+        if any(path.startswith("/") for path in self.folders):
+            raise ValueError("folders must be relative to the project folder")
 
     @property
     def failed(self) -> bool:

@@ -44,6 +44,8 @@ class Job(Record):
     project: str
     """Absolute folder in which relative ``files`` are laid out."""
     files: tuple[FileEntry, ...] = ()
+    folders: tuple[str, ...] = ()
+    """Folders of the project that the command expects to find, relative to it, empty or not."""
     environment: dict[str, str] = {}
     writable: tuple[str, ...] = ()
     """Further absolute folders that the command writes outputs to."""

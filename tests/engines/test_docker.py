@@ -18,8 +18,9 @@ from envfreeze.progress import Silent
 from envfreeze.recipe.base_image import choose
 from envfreeze.recipe.render import render
 from envfreeze.records.environment import Interpreter, Package
-from envfreeze.records.files import FileEntry
+from envfreeze.records.files import FileEntry, StreamEntry
 from envfreeze.records.lock import Lock
+from envfreeze.records.observation import Observation
 from envfreeze.records.recipe import Recipe
 from envfreeze.records.run import Image, Job, JobResult, Limits
 from envfreeze.store import Store
@@ -317,7 +318,7 @@ def test_base_image_that_does_not_exist(store: Store) -> None:
     assert ENGINE.base_exists("python:3.11.99-slim-bookworm") is False
     made = recipe(SIX)
     base = msgspec.structs.replace(made.base, reference="python:3.11.99-slim-bookworm", digest=None)
-    with pytest.raises(EnvironmentFailure, match="not on its registry"):
+    with pytest.raises(EnvironmentFailure, match=r"base image python:3\.11\.99"):
         ENGINE.build(render(lock(SIX), base), store, progress=Silent())
 
 
@@ -334,15 +335,13 @@ def test_classic_builder_downloads_here(
 
 def test_hostile_lock_builds_harmlessly(store: Store, tmp_path: Path) -> None:
     evil = 'x"\\\n$(touch /pwned) ${HOME} `touch /pwned`'
-    from envfreeze.records.files import StreamEntry
-    from envfreeze.records.observation import Observation
-
+    plain = "x\"\\$(touch pwned) ${HOME} `touch pwned` 'y' \\"
     stream = StreamEntry(sha256="0" * 64)
     observation = Observation(
         command=("echo", evil),
         directory="/p",
         project="/p",
-        environment={"TZ": evil, "OMP_X": evil.replace("\n", "")},
+        environment={"TZ": evil, "OMP_X": plain},
         stdout=stream,
         stderr=stream,
     )
@@ -355,7 +354,7 @@ def test_hostile_lock_builds_harmlessly(store: Store, tmp_path: Path) -> None:
     finally:
         client.close()
     assert config["Cmd"] == ["echo", evil]
-    assert f"OMP_X={evil.replace(chr(10), '')}" in config["Env"]
+    assert f"OMP_X={plain}" in config["Env"]
     check = Runner(image, store, tmp_path)
     check("import os; print(os.path.exists('/pwned'))")
     assert check.stdout == "False\n"

@@ -13,17 +13,6 @@ import pytest
 from envfreeze.observer.watch import Watched, watch
 from envfreeze.store import Store
 
-WATCH = """
-import sys
-from pathlib import Path
-from envfreeze.observer.watch import watch
-from envfreeze.store import Store
-here = Path.cwd()
-watched = watch(sys.argv[1:], project=here, directory=here, store=Store(here))
-sys.exit(watched.observation.exit_status)
-"""
-"""A program that watches its arguments, for tests that need a terminal or send signals."""
-
 
 class Watching:
     """Watches programs in one project."""

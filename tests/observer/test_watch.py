@@ -176,7 +176,9 @@ def test_results_outside_the_project_are_named_unless_a_pattern_takes_them(watch
 
 
 def test_patterns_narrow_the_outputs(watching):
-    text = "import os\nos.makedirs('out/deep')\nfor n in ('out/a.json', 'out/deep/b.json', 'log'): open(n, 'w')\n"
+    text = (
+        "import os; os.makedirs('out/deep')\nfor n in ('out/a.json', 'out/deep/b.json', 'log'): open(n, 'w')"
+    )
     watched = watching.python(text, output_patterns=["out/**/*.json"])
     assert set(watching.outputs(watched)) == {"out/a.json", "out/deep/b.json"}
 
@@ -185,7 +187,7 @@ def test_secrets_are_neither_stored_nor_recorded(watching, project):
     (project / ".env").write_text("PASSWORD=swordfish")
     environment = {**os.environ, "API_TOKEN": "swordfish", "TORCH_HUB_TOKEN": "swordfish"}
     watched = watching.python(
-        "open('.env').read(); open('new.pem', 'w').write('swordfish')\n", environment=environment
+        "open('.env').read(); open('new.pem', 'w').write('sword' 'fish')\n", environment=environment
     )
     assert ".env" not in watching.files(watched)
     assert watching.outputs(watched) == {}
@@ -211,8 +213,6 @@ def test_a_python_that_ignores_the_observer_is_said(watching, project, option):
     (project / "data").write_text("1")
     watching.script("print(open('data').read())\n")
     watched = watching(sys.executable, option, "main.py")
-    if option == "-S":  # without site nothing imports sitecustomize
-        assert watched.executable == sys.executable
     assert watched.executable == sys.executable
     assert set(watching.files(watched)) == {"main.py", "data"}
     assert "did not load the observer" in whats(watched)

@@ -52,6 +52,18 @@ def test_index_file_is_the_one_with_the_installed_tags(environment: Any, index: 
     assert section.gaps == ()
 
 
+@pytest.mark.parametrize(
+    ("installed", "spelled"), [("2020.6.20", "2020.06.20"), ("1.0.0", "1.0"), ("1.0rc1", "1.0.rc1")]
+)
+def test_index_spells_the_version_in_another_way(
+    environment: Any, index: Any, make_wheel: Any, installed: str, spelled: str
+) -> None:
+    from_nowhere(environment, make_wheel(index.root.parent, "tiny", installed))
+    make_wheel(index.root / "tiny", "tiny", "1.2020")
+    wheel = make_wheel(index.root / "tiny", "tiny", spelled)
+    assert only(inspect(environment.target(**index.variables())), "tiny").file == wheel.name
+
+
 def from_nowhere(environment: Any, wheel: Path) -> None:
     """Install as from an index: without direct_url.json."""
     environment.install(wheel)
@@ -369,3 +381,33 @@ def test_real_index(environment: Any) -> None:
     assert package.file == "six-1.16.0-py2.py3-none-any.whl"
     assert package.sha256 == "8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"
     assert (package.source, package.index, package.vendored) == ("index", None, False)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["[]", '{"archive_info": [], "url": 3}', '{"vcs_info": [1], "url": "x"}', '{"dir_info": 1}', "{"],
+)
+def test_odd_origin_does_not_cost_the_other_packages(
+    environment: Any, make_wheel: Any, tmp_path: Path, origin: str
+) -> None:
+    for name in ("tiny", "small"):
+        from_nowhere(environment, make_wheel(tmp_path, name))
+    (environment.packages / "tiny-1.0.dist-info" / "direct_url.json").write_text(origin)
+    section = inspect(environment.target())
+    assert [package.name for package in section.value] == ["small", "tiny"]
+    assert only(section, "small").vendored
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [("../../tiny", "1.0"), ("tiny", "../../../1.0"), ("tiny", "1/0")]
+)
+def test_hostile_names_become_no_paths(environment: Any, tmp_path: Path, name: str, version: str) -> None:
+    info = environment.packages / "tiny-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (environment.packages / "tiny.py").write_text("")
+    (info / "RECORD").write_text("tiny.py,,\n../../../../../outside,,\n")
+    section = inspect(environment.target())
+    (package,) = section.value
+    assert package.file is None and not package.vendored
+    assert "no wheel could be made of it" in section.gaps[0].why

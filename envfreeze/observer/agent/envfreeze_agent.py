@@ -338,14 +338,14 @@ class _Watcher:
 
     def finish(self) -> None:
         """At exit: what is loaded by now."""
-        self.closed = True
         try:
-            report: dict[str, object] = {"libraries": _libraries(), "numerics": _numerics()}
-        except Exception as error:
-            self.errors += 1
-            self.error = self.error or "exit: %s: %s" % (type(error).__name__, error)
-            report = {}
-        try:
+            self.closed = True
+            try:
+                report: dict[str, object] = {"libraries": _libraries(), "numerics": _numerics()}
+            except Exception as error:
+                self.errors += 1
+                self.error = self.error or "exit: %s: %s" % (type(error).__name__, error)
+                report = {}
             report["errors"] = self.errors
             report["error"] = self.error
             self.reporter.send(_json(report))

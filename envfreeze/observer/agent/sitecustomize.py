@@ -12,6 +12,7 @@ def _observe():
     # type: () -> object
     """Start the agent; return what makes this module invisible, or None."""
     conceal = None
+    folder = ""
     try:
         import os
 
@@ -20,11 +21,11 @@ def _observe():
             import envfreeze_agent  # type: ignore[import-not-found,unused-ignore]
 
             conceal = envfreeze_agent.start(folder)
-        sys.modules.pop("envfreeze_agent", None)
-        sys.path[:] = [entry for entry in sys.path if entry != folder]
-        sys.path_importer_cache.pop(folder, None)
     except Exception:
-        pass
+        pass  # the run goes on unseen
+    sys.modules.pop("envfreeze_agent", None)
+    sys.path[:] = [entry for entry in sys.path if entry != folder]
+    sys.path_importer_cache.pop(folder, None)
     return conceal
 
 
