@@ -36,22 +36,25 @@ def _gpu() -> Check:
 
 
 def _index() -> Check:
-    import httpx
+    import requests
 
-    from envfreeze.network import default_index, tls_context
+    from envfreeze.probes.pip import of_this_machine
+    from envfreeze.redact import url_without_credentials
 
-    url = default_index()
+    pip = of_this_machine()
     try:
-        answer = httpx.head(url, verify=tls_context(), timeout=5, follow_redirects=True)
+        # The page of one small project: an index may not answer for its root, or answer with megabytes.
+        answer = requests.get(f"{pip.index}/pip/", verify=pip.certificates or True, timeout=10, stream=True)
+        answer.close()
         answer.raise_for_status()
-    except (httpx.HTTPError, OSError, ValueError) as error:
+    except (requests.RequestException, OSError) as error:
         return Check(
             name="package index",
             state="missing",
-            found=f"not reached: {error or type(error).__name__}",
-            mend="Check the network, the proxy (HTTPS_PROXY) and the certificates (SSL_CERT_FILE).",
+            found=f"{url_without_credentials(pip.index)} is not reached ({type(error).__name__})",
+            mend="Check the network, the proxy (HTTPS_PROXY) and the certificates (SSL_CERT_FILE, PIP_CERT).",
         )
-    return Check(name="package index", state="ok", found="reached")
+    return Check(name="package index", state="ok", found=f"{url_without_credentials(pip.index)} answers")
 
 
 def _installer() -> Check:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +32,6 @@ class Connection(NamedTuple):
     podman: bool
 
 
-@functools.cache
 def connection() -> Connection | Unavailable:
     """The first engine that answers: ``DOCKER_HOST``, the current context, Docker's socket, Podman's."""
     problems = []

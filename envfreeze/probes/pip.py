@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -60,6 +61,18 @@ def configuration(target: Target) -> Configuration:
     }
     return _interpret(
         sections["global"] | sections["install"] | variables, environment, tuple(read), tuple(unreadable)
+    )
+
+
+def of_this_machine() -> Configuration:
+    """What pip would use here and now, for the user who runs envfreeze."""
+    here = Path.cwd()
+    facts = {"interpreter": {"prefix": sys.prefix}}
+    environment = dict(os.environ)
+    return configuration(
+        Target(
+            executable=sys.executable, directory=str(here), environment=environment, project=here, facts=facts
+        )
     )
 
 

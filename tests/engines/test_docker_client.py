@@ -18,10 +18,8 @@ from envfreeze.store import Store
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    _docker_client.connection.cache_clear()
     _docker_build.buildkit_client.cache_clear()
     yield
-    _docker_client.connection.cache_clear()
     _docker_build.buildkit_client.cache_clear()
 
 

@@ -186,7 +186,10 @@ hostile = st.text(max_size=40) | st.sampled_from(
 def test_no_lock_adds_an_instruction(
     command: list[str], variables: dict[str, str], why: str, directory: str
 ) -> None:
-    run = observation(*command, environment=variables, directory=f"/home/a/p/{directory}")
+    try:
+        run = observation(*command, environment=variables, directory=f"/home/a/p/{directory}")
+    except ValueError:  # no plain path: the record itself refuses it
+        run = observation(*command, environment=variables)
     made = render(lock(run), msgspec.structs.replace(BASE, why=why))
     for text in (made.dockerfile, made.dockerfile_buildkit):
         usual = [name for name, _ in instructions(render(lock(observation("x")), BASE).dockerfile)]

@@ -186,7 +186,7 @@ class _Watcher:
             "os.system": self.shell,
         }
 
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         try:
             if event == "open":
                 path, _, flags = arguments
@@ -413,7 +413,7 @@ def start(own_folder: str) -> Callable[[], None] | None:
     watcher = _Watcher(reporter, projects)
     atexit.register(watcher.finish)
     os.register_at_fork(after_in_child=reporter.after_fork)
-    sys.addaudithook(watcher)
+    sys.addaudithook(watcher.hook)
 
     def conceal() -> None:
         watcher.concealing = True

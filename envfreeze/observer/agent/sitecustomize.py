@@ -18,8 +18,13 @@ def _observe():
 
         folder = os.path.dirname(os.path.abspath(__file__))
         if sys.version_info >= (3, 8):
-            import envfreeze_agent  # type: ignore[import-not-found,unused-ignore]
-
+            # Compiled once a run, into its own folder, whatever the user wants for other modules.
+            settings = sys.dont_write_bytecode, sys.pycache_prefix
+            sys.dont_write_bytecode, sys.pycache_prefix = False, None
+            try:
+                import envfreeze_agent  # type: ignore[import-not-found,unused-ignore]
+            finally:
+                sys.dont_write_bytecode, sys.pycache_prefix = settings
             conceal = envfreeze_agent.start(folder)
     except Exception:
         pass  # the run goes on unseen

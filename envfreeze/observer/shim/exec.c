@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const OURS[] = {"LD_PRELOAD", "ENVFREEZE_AGENT", "ENVFREEZE_PROJECT", "ENVFREEZE_STARTED"};
+static const char *const OURS[] = {"LD_PRELOAD", "ENVFREEZE_AGENT", "ENVFREEZE_PROJECT"};
 #define COUNT (sizeof OURS / sizeof *OURS)
 static char values[COUNT][4400]; /* "NAME=value" as at our start */
 

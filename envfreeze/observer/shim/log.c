@@ -30,7 +30,16 @@ static __thread int inside __attribute__((tls_model("initial-exec")));
 
 int log_ready(void) { return on; }
 const char *log_folder(void) { return folder; }
-const char *log_project(void) { return project; }
+
+/* The project may be known under several names, one a line: as given, and with links resolved. */
+const char *in_project(const char *path) {
+  for (const char *root = project, *end; *root; root = *end ? end + 1 : end) {
+    end = strchrnul(root, '\n');
+    size_t length = (size_t)(end - root);
+    if (length && !strncmp(path, root, length) && path[length] == '/') return path + length;
+  }
+  return NULL;
+}
 
 int log_enter(void) {
   if (!on || inside) return 0;
@@ -71,8 +80,14 @@ static int next_block(size_t wanted) {
   return 1;
 }
 
-static void append(enum kind kind, const char *text) {
-  size_t length = strlen(text) + 2;
+static long long now(clockid_t clock) {
+  struct timespec time = {0};
+  syscall(SYS_clock_gettime, clock, &time); /* not the function: a later library may stand before it */
+  return time.tv_sec * 1000000000ll + time.tv_nsec;
+}
+
+static void append_text(enum kind kind, const char *stamp, const char *text) {
+  size_t before = strlen(stamp), length = before + strlen(text) + 2;
   if (!block || block_used + length > block_size) {
     if (!next_block(length)) {
       if (block && block_used + 2 <= block_size) memcpy(block + block_used, "Q", 2);
@@ -81,8 +96,17 @@ static void append(enum kind kind, const char *text) {
     }
   }
   block[block_used] = (char)kind;
-  memcpy(block + block_used + 1, text, length - 1);
+  memcpy(block + block_used + 1, stamp, before);
+  memcpy(block + block_used + 1 + before, text, length - before - 1);
   block_used += length;
+}
+
+static void append(enum kind kind, const char *text) { append_text(kind, "", text); }
+
+static void append_timed(enum kind kind, const char *text) {
+  char stamp[32];
+  snprintf(stamp, sizeof stamp, "%lld ", now(CLOCK_MONOTONIC));
+  append_text(kind, stamp, text);
 }
 
 /* FNV-1a, 64 bit (Fowler, Noll, Vo): http://www.isthe.com/chongo/tech/comp/fnv/ */
@@ -122,7 +146,7 @@ static int first_time(uint64_t key) {
 void log_event(enum kind kind, const char *text) {
   int kept = errno;
   take();
-  if (on) append(kind, text);
+  if (on) append_timed(kind, text);
   give();
   errno = kept;
 }
@@ -130,8 +154,8 @@ void log_event(enum kind kind, const char *text) {
 void log_pair(enum kind a, const char *first, enum kind b, const char *second) {
   int kept = errno;
   take();
-  if (on) append(a, first);
-  if (on) append(b, second);
+  if (on) append_timed(a, first);
+  if (on) append_timed(b, second);
   give();
   errno = kept;
 }
@@ -140,7 +164,7 @@ void log_once(enum kind kind, const char *text) {
   int kept = errno;
   uint64_t key = hash(kind, text);
   take();
-  if (on && first_time(key)) append(kind, text);
+  if (on && first_time(key)) append_timed(kind, text);
   give();
   errno = kept;
 }
@@ -176,10 +200,7 @@ static ssize_t slurp(const char *path, char *buffer, size_t size) {
 static void introduce(void) {
   static char buffer[64 << 10];
   char text[4096];
-  struct timespec now = {0};
-  syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
-  snprintf(file, sizeof file, "%s/%ld-%lld%09ld.shim", folder, (long)syscall(SYS_getpid), (long long)now.tv_sec,
-           now.tv_nsec);
+  snprintf(file, sizeof file, "%s/%ld-%lld.shim", folder, (long)syscall(SYS_getpid), now(CLOCK_MONOTONIC));
   snprintf(text, sizeof text, "%ld %ld", (long)syscall(SYS_getpid), (long)syscall(SYS_getppid));
   append(STARTED, text);
   if (!on) return;

@@ -96,9 +96,7 @@ static int sought(int result, int directory, const char *path) {
     int kept = errno;
     if (log_enter()) {
       char buffer[4352];
-      size_t length = strlen(log_project());
-      if (absolute(directory, path, buffer, sizeof buffer) && !strncmp(buffer, log_project(), length))
-        log_once(SOUGHT, buffer);
+      if (absolute(directory, path, buffer, sizeof buffer) && in_project(buffer)) log_once(SOUGHT, buffer);
       log_leave();
     }
     errno = kept;

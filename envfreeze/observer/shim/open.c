@@ -23,8 +23,7 @@ static void after(int failed, int flags, const char *path) {
   int kept = errno;
   if (log_enter()) {
     if (failed) {
-      size_t length = strlen(log_project());
-      if ((kept == ENOENT || kept == ENOTDIR) && !strncmp(path, log_project(), length)) log_once(SOUGHT, path);
+      if ((kept == ENOENT || kept == ENOTDIR) && in_project(path)) log_once(SOUGHT, path);
     } else {
       int access = flags & O_ACCMODE;
       log_once(access == O_RDONLY ? READ : access == O_RDWR && !(flags & O_TRUNC) ? UPDATED : WROTE, path);

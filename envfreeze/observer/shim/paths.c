@@ -39,40 +39,58 @@ int absolute(int directory, const char *path, char *buffer, size_t size) {
   return 1;
 }
 
-static int in_project(const char *path) {
-  size_t length = strlen(log_project());
-  return !strncmp(path, log_project(), length) && path[length] == '/';
+/* Makes the folders above a file. */
+static void make_parents(char *path, size_t from) {
+  for (char *at = path + from + 1; (at = strchr(at, '/')); at++) {
+    *at = 0;
+    syscall(SYS_mkdirat, AT_FDCWD, path, 0700);
+    *at = '/';
+  }
 }
 
-/* Keeps the content of a project file that the run is about to overwrite, once: the first writer wins. */
+static int copy(int source, const char *name, const struct stat *status) {
+  int target = syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (target < 0) return 0;
+  long long left = status->st_size;
+  while (left > 0) {
+    ssize_t sent = syscall(SYS_sendfile, target, source, NULL, (size_t)left);
+    if (sent <= 0) break;
+    left -= sent;
+  }
+  struct timespec times[2] = {status->st_atim, status->st_mtim};
+  syscall(SYS_utimensat, target, NULL, times, 0);
+  syscall(SYS_close, target);
+  return left <= 0;
+}
+
+static int skipped(const char *relative) {
+  return strstr(relative, "/.envfreeze/") || strstr(relative, "/.git/") || strstr(relative, "/__pycache__/") ||
+         strstr(relative, "/../") || strstr(relative, "/./") || strstr(relative, "//");
+}
+
+/* Keeps the content of a project file that the run is about to overwrite, as <folder>/before/<path in it>. Of
+ * several processes the first wins: each copies before it writes, so that one is whole. */
 void about_to_write(const char *path) {
-  static long long started;
+  static struct timespec began;
+  const char *relative = in_project(path);
+  char agent[3200], name[8192], unfinished[3300];
   struct stat status;
-  if (!in_project(path)) return;
-  if (!started) started = atoll(getenv("ENVFREEZE_STARTED") ? getenv("ENVFREEZE_STARTED") : "0");
+  if (!relative || skipped(relative)) return;
+  if (!began.tv_sec) { /* what is newer than the agent's folder was made by the run itself */
+    snprintf(agent, sizeof agent, "%s/../agent", log_folder());
+    if (syscall(SYS_newfstatat, AT_FDCWD, agent, &status, 0) == 0) began = status.st_mtim;
+  }
   int source = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
   if (source < 0) return;
+  snprintf(name, sizeof name, "%s/before%s", log_folder(), relative);
   if (fstat(source, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= KEEP_AT_MOST &&
-      status.st_mtim.tv_sec < started) { /* a file that the run made itself needs no keeping */
-    uint64_t name = 14695981039346656037ull;
-    for (const char *at = path; *at; at++) name = (name ^ (unsigned char)*at) * 1099511628211ull;
-    char kept[3200], event[8192];
-    snprintf(kept, sizeof kept, "%s/before/%016llx", log_folder(), (unsigned long long)name);
-    int target = syscall(SYS_openat, AT_FDCWD, kept, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (target >= 0) {
-      long long left = status.st_size;
-      while (left > 0) {
-        ssize_t sent = syscall(SYS_sendfile, target, source, NULL, (size_t)left);
-        if (sent <= 0) break;
-        left -= sent;
-      }
-      syscall(SYS_close, target);
-      if (left > 0) syscall(SYS_unlink, kept);
-      else {
-        snprintf(event, sizeof event, "%016llx %s", (unsigned long long)name, path);
-        log_event(KEPT, event);
-      }
-    }
+      (!began.tv_sec || status.st_mtim.tv_sec < began.tv_sec ||
+       (status.st_mtim.tv_sec == began.tv_sec && status.st_mtim.tv_nsec < began.tv_nsec)) &&
+      syscall(SYS_faccessat, AT_FDCWD, name, F_OK) != 0) {
+    snprintf(unfinished, sizeof unfinished, "%s/%ld.part", log_folder(), (long)syscall(SYS_gettid));
+    make_parents(name, strlen(log_folder()));
+    if (copy(source, unfinished, &status)) syscall(SYS_linkat, AT_FDCWD, unfinished, AT_FDCWD, name, 0);
+    syscall(SYS_unlinkat, AT_FDCWD, unfinished, 0);
   }
   syscall(SYS_close, source);
 }

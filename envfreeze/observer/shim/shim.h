@@ -18,7 +18,8 @@
   static __typeof__(name) *next; \
   if (!next) next = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
-/* Kinds of events; the log is a sequence of: kind, text, NUL. Read by observer/shim_log.py. */
+/* Kinds of events; the log is a sequence of: kind, text, NUL. Read by observer/shim_log.py. The text of the
+ * kinds that are told once a process begins with the time, ns of CLOCK_MONOTONIC, and a space. */
 enum kind {
   STARTED = 'S',  /* pid ppid */
   ARGUMENT = 'A', /* one of the command line, in order */
@@ -34,7 +35,6 @@ enum kind {
   EXECUTED = 'E', /* about to become this program, or to start it */
   REACHED = 'C',  /* connected to address and port */
   LIBRARY = 'L',  /* mapped at the end */
-  KEPT = 'B',     /* content before the first write was kept: file name in before/, space, path */
   CEASED = 'Q',   /* nothing more could be written down: disk or memory */
 };
 
@@ -46,7 +46,7 @@ int log_ready(void);
 int log_enter(void);  /* 0 when the shim is off, or at work in this thread already */
 void log_leave(void);
 const char *log_folder(void);
-const char *log_project(void);
+const char *in_project(const char *path); /* the part below the project folder, with its slash, or NULL */
 void log_write_elsewhere(enum kind kind, const char *text); /* for a child that is about to exec */
 
 /* paths.c */
