@@ -77,9 +77,11 @@ class Lookup:
         try:
             offered = self._index.remote(name, version, lambda files: _exact(files, said) is not None)
         except Unreachable:
-            if local is None:
-                raise
-            return self._take(package, local)
+            if local:
+                return self._take(package, local)
+            if "+" in version:  # local versions are on few indexes (PEP 440), so waiting for one seldom helps
+                return self._rebuild(package, said, "local")
+            raise
         remote = _exact(offered, said)
         if local and (remote is None or self._is_another(local, remote, said)):
             return self._take(package, local)

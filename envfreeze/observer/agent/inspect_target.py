@@ -4,6 +4,8 @@ Run as a script by the target's Python (3.8 to 3.14), standard library only. Not
 is imported; of each distribution only the small files are read (PEP 376, PEP 427, PEP 610).
 """
 
+from __future__ import annotations
+
 import sys
 
 _FOLDER = __file__.rpartition("/")[0]
@@ -16,8 +18,12 @@ import sysconfig  # noqa: E402
 import warnings  # noqa: E402
 from importlib import metadata  # noqa: E402
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def main():
+
+def main() -> None:
     warnings.simplefilter("ignore")
     facts = {
         "interpreter": interpreter(),
@@ -26,12 +32,12 @@ def main():
         "distributions": distributions(),
     }
     sys.stdout.flush()
-    stream = getattr(sys.stdout, "buffer", sys.stdout)
+    stream: Any = getattr(sys.stdout, "buffer", sys.stdout)
     stream.write(b"\n" + json.dumps(facts, ensure_ascii=True).encode("ascii") + b"\n")
     stream.flush()
 
 
-def interpreter():
+def interpreter() -> dict[str, Any]:
     return {
         "implementation": platform.python_implementation(),
         "version": platform.python_version(),
@@ -55,7 +61,7 @@ def interpreter():
     }
 
 
-def libc():
+def libc() -> str:
     """The C library in use: glibc says so by confstr(3); musl is known by its loader's name."""
     try:
         return os.confstr("CS_GNU_LIBC_VERSION") or ""
@@ -71,14 +77,14 @@ def libc():
     return "musl " + versions[0] if versions else "musl"
 
 
-def site_folders():
+def site_folders() -> dict[str, str]:
     paths = sysconfig.get_paths()
     return {name: paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts", "data")}
 
 
-def distributions():
+def distributions() -> list[dict[str, Any]]:
     """Each installed distribution once, the first on the path, as an import would find it."""
-    found = {}
+    found: dict[Any, dict[str, Any]] = {}
     for distribution in metadata.distributions():
         try:
             facts = describe(distribution)
@@ -94,7 +100,7 @@ def distributions():
     return list(found.values())
 
 
-def describe(distribution):
+def describe(distribution: metadata.Distribution) -> dict[str, Any]:
     path = str(getattr(distribution, "_path", ""))
     name, version = name_and_version(distribution)
     if not (isinstance(name, str) and isinstance(version, str)):
@@ -116,7 +122,7 @@ def describe(distribution):
     }
 
 
-def name_and_version(distribution):
+def name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
     """From the head of the metadata only: parsing all of it costs most of the time."""
     text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO")
     if text is None:
@@ -128,12 +134,12 @@ def name_and_version(distribution):
     return distribution.metadata["Name"], distribution.version
 
 
-def values(text, field):
+def values(text: str, field: str) -> list[str]:
     start = field.lower() + ":"
     return [line.split(":", 1)[1].strip() for line in text.splitlines() if line.lower().startswith(start)]
 
 
-def egg_link(path, name):
+def egg_link(path: str, name: str) -> str:
     """The project folder, when ``setup.py develop`` linked it into the environment."""
     if not path.endswith(".egg-info"):
         return ""
@@ -145,7 +151,7 @@ def egg_link(path, name):
     return ""
 
 
-def read(path):
+def read(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:
             return stream.read()
