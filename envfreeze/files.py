@@ -6,8 +6,9 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -26,20 +27,35 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     Raises:
         OSError: the folder cannot be written, or the disk is full; ``path`` is then as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            os.fchmod(stream.fileno(), mode)
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                os.fchmod(stream.fileno(), mode)
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise
     sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the system that rise here name ``path``: write(2) names none, and temporary files mean nothing.
+
+    Errors about a place elsewhere keep their own name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno and (error.filename is None or Path(os.fsdecode(error.filename)).parent == path.parent):
+            error.filename = str(path)
+        raise
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -60,14 +76,62 @@ def sync_directory(path: Path) -> None:
 
 def sha256(path: Path | str) -> str:
     """Hex SHA-256 of a file's content, read in chunks."""
+    digest = hashlib.sha256()
     with open(path, "rb") as stream:  # noqa: PTH123 - names that are not valid UTF-8
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        for chunk in chunks(stream):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    """What is left in the stream; ends early with ``Stopped`` in a worker whose ``in_parallel`` was left."""
+    while chunk := stream.read(CHUNK):
+        stop_if_told()
+        yield chunk
+
+
+class Stopped(BaseException):
+    """Raised in a worker, to end it; nobody sees it."""
+
+
+_worker = threading.local()
+_PATIENCE = 2.0
+"""Seconds that workers get to clean up after Ctrl-C."""
+
+
+def stop_if_told() -> None:
+    """To be called now and then by work that takes long.
+
+    Raises:
+        Stopped: this is a worker of ``in_parallel``, and nobody waits for its result any more.
+    """
+    told: threading.Event | None = getattr(_worker, "told", None)
+    if told is not None and told.is_set():
+        raise Stopped
 
 
 def in_parallel(function: Callable[[T], R], items: Iterable[T], *, workers: int | None = None) -> list[R]:
-    """Results in the order of ``items``; hashlib and file reads release the interpreter lock."""
+    """Results in the order of ``items``; hashlib and file reads release the interpreter lock.
+
+    The first error ends it. Ctrl-C does not wait for a worker that neither ends nor calls ``stop_if_told``.
+    """
     todo = list(items)
     if len(todo) < 2:
         return [function(item) for item in todo]
-    with ThreadPoolExecutor(workers or min(8, (os.cpu_count() or 1) * 2)) as pool:
-        return list(pool.map(function, todo))
+    told, patience = threading.Event(), None
+
+    def work(item: T) -> R:
+        _worker.told = told
+        return function(item)
+
+    pool = ThreadPoolExecutor(workers or min(8, (os.cpu_count() or 1) * 2))
+    futures = [pool.submit(work, item) for item in todo]
+    try:
+        return [future.result() for future in futures]
+    except (KeyboardInterrupt, SystemExit):
+        patience = _PATIENCE
+        raise
+    finally:
+        told.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait([future for future in futures if not future.cancelled()], timeout=patience)

@@ -29,7 +29,7 @@ from typing import IO
 import msgspec
 
 from envfreeze.errors import EnvironmentFailure, InputError
-from envfreeze.files import CHUNK, sha256, sync_directory, write
+from envfreeze.files import chunks, naming, sha256, sync_directory, write
 from envfreeze.records.files import FileEntry, FileSet
 
 FOLDER = ".envfreeze"
@@ -102,7 +102,7 @@ class Store:
         """Store what the stream yields until its end; return its digest and size in bytes."""
         digest, size = hashlib.sha256(), 0
         with self._incoming() as incoming:
-            while chunk := stream.read(CHUNK):
+            for chunk in chunks(stream):
                 digest.update(chunk)
                 size += len(chunk)
                 incoming.write(chunk)
@@ -112,7 +112,7 @@ class Store:
     @contextlib.contextmanager
     def _incoming(self) -> Iterator[IO[bytes]]:
         self.create()
-        with tempfile.NamedTemporaryFile(dir=self.root / "tmp", delete=False) as stream:
+        with naming(self.root), tempfile.NamedTemporaryFile(dir=self.root / "tmp", delete=False) as stream:
             try:
                 yield stream
             finally:

@@ -69,6 +69,8 @@ def freeze(
     folder = Path(project).absolute()
     if not folder.is_dir():
         raise InputError(f"the project folder {folder} does not exist.")
+    here = Path(directory or Path.cwd()).absolute()
+    _check_beforehand(command, folder, here, os.environ if environment is None else environment)
     store = Store(folder)
     store.create()
     with store.locked("freeze", on_wait=progress.warn):
@@ -77,7 +79,7 @@ def freeze(
             watched = watch(
                 command,
                 project=folder,
-                directory=Path(directory or Path.cwd()).absolute(),
+                directory=here,
                 store=store,
                 output_patterns=outputs,
                 environment=environment,
@@ -92,6 +94,21 @@ def freeze(
         if dockerfile:
             lock = _write_dockerfile(lock, store, folder, progress)
     return lock
+
+
+def _check_beforehand(
+    command: Sequence[str] | None, project: Path, directory: Path, environment: Mapping[str, str]
+) -> None:
+    """Refuse what cannot end well before anything is run or written."""
+    from envfreeze.observer.launch import find_program
+
+    if (project / lockfile.NAME).is_dir():
+        raise InputError(
+            f"{project / lockfile.NAME} is a folder, where the lock has to be written.",
+            hint="Move that folder away.",
+        )
+    if command is not None:
+        find_program(command, environment, directory)
 
 
 def _inspect(
@@ -188,8 +205,7 @@ def build(
 
 
 def _lock_file(path: Path | str) -> Path:
-    path = Path(path).absolute()
-    return path / lockfile.NAME if path.is_dir() else path
+    return lockfile.locate(Path(path).absolute())
 
 
 def replay(

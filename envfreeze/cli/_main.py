@@ -8,7 +8,9 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -55,9 +57,8 @@ def run(arguments: Sequence[str]) -> int:
         assert isinstance(command, click.Command)
         group.add_command(command)
     signal.signal(signal.SIGTERM, _terminated)
-    as_json = (
-        "--json" in arguments[: list(arguments).index("--")] if "--" in arguments else "--json" in arguments
-    )
+    own = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
+    as_json = "--json" in own
     try:
         result = group.main(list(arguments), prog_name="envfreeze", standalone_mode=False)
         sys.stdout.flush()
@@ -68,6 +69,8 @@ def run(arguments: Sequence[str]) -> int:
         return _report(str(error), error.hint, error.exit_code, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         return _report("interrupted; nothing half-done was kept.", None, 130, as_json=as_json)
+    except SystemExit as end:
+        return _report("ended by a signal; nothing half-done was kept.", None, int(end.code or 0), as_json=as_json)
     except BrokenPipeError:
         # The reader of our output went away, for example `| head`; keep the interpreter's exit quiet too.
         with contextlib.suppress(OSError):
@@ -76,10 +79,24 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         failure = _of_the_system(error)
         return _report(str(failure), failure.hint, failure.exit_code, as_json=as_json)
+    except Exception as error:
+        if "--verbose" in own or "-v" in own:
+            traceback.print_exc()
+        return _report(_own_fault(error), _REPORT_IT, 3, as_json=as_json)
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
+
+
+_REPORT_IT = "Please report it, with what the same command prints with -v."
+
+
+def _own_fault(error: Exception) -> str:
+    """What nobody foresaw, in one sentence that helps to find the place."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"this is a fault in envfreeze: {words} (in {Path(frame.f_code.co_filename).name} line {line})."
 
 
 def _usage_hint(error: click.ClickException) -> str | None:
@@ -89,7 +106,7 @@ def _usage_hint(error: click.ClickException) -> str | None:
 
 def _of_the_system(error: OSError) -> EnvironmentFailure:
     """An error of the operating system as a sentence with what to do."""
-    place = str(error.filename) if error.filename is not None else "the disk"
+    place = str(error.filename or "the disk")
     hints = {
         errno.ENOSPC: "Free some space there, or move the project; nothing half-written was kept.",
         errno.EDQUOT: "The quota is used up; free some space.",

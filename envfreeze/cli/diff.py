@@ -47,7 +47,7 @@ def diff(
     else:
         from envfreeze.report.terminal import print_comparison
 
-        print_comparison(comparison, console(), required=Verdict(require))
+        print_comparison(comparison, console(), required=Verdict(require), quiet=quiet)
     return exit_code(comparison.verdict, require)
 
 

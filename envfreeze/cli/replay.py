@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,19 @@ class _Size(click.ParamType[int]):
         return int(match[1]) * _UNITS[match[2]]
 
 
+class _Positive(click.FloatRange):
+    """A number above 0; ``inf`` and ``nan``, which float(3) reads too, are none."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
 @click.command(
     "replay",
     cls=CommandAfterDashes,
@@ -53,9 +67,9 @@ class _Size(click.ParamType[int]):
     help="Use the files of this folder as they are today instead of the recorded ones.",
 )
 @click.option("--network", is_flag=True, help="Let the command use the network; by default it has none.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds until it is stopped.")
+@click.option("--timeout", type=_Positive(), help="Seconds until it is stopped.")
 @click.option("--memory", type=_Size(), help="Memory limit, e.g. 4g.")
-@click.option("--cpus", type=click.FloatRange(min=0, min_open=True), help="Processor limit, e.g. 2.")
+@click.option("--cpus", type=_Positive(), help="Processor limit, e.g. 2.")
 @comparison_options
 @output_options
 def replay(

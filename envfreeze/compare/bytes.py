@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from envfreeze.compare import Comparator, Finding, Options
-from envfreeze.files import CHUNK
+from envfreeze.files import CHUNK, stop_if_told
 from envfreeze.records.comparison import Difference
 from envfreeze.records.verdict import Verdict
 
@@ -28,6 +28,7 @@ def parting(original: Path, replay: Path) -> Parting | None:
     offset = 0
     with original.open("rb") as first, replay.open("rb") as second:
         while True:
+            stop_if_told()
             one, two = first.read(CHUNK), second.read(CHUNK)
             if one != two:
                 shared = _shared_length(one, two)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from envfreeze import tree
 from envfreeze.errors import InputError
-from envfreeze.files import CHUNK, in_parallel
+from envfreeze.files import chunks, in_parallel
 from envfreeze.records.files import FileEntry
 from envfreeze.store import Store
 
@@ -104,7 +104,7 @@ def _copy_verified(entry: FileEntry, target: Path, store: Store) -> None:
     digest = hashlib.sha256()
     with source.open("rb") as reader, target.open("xb") as writer:
         shared = _share_blocks(reader.fileno(), writer.fileno())
-        while chunk := reader.read(CHUNK):
+        for chunk in chunks(reader):
             digest.update(chunk)
             if not shared:
                 writer.write(chunk)

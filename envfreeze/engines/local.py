@@ -76,6 +76,9 @@ def _run(
     workspace = Workspace(scratch / "project", scratch / "outside")
     view = _local_isolation.view(job, environment, workspace, scratch)
     fitted = fit(job, environment, project=view.project, home=view.home, temporary=view.temporary)
+    if not view.isolated:
+        progress.warn(_NOT_ISOLATED)
+        fitted = _kept_inside(fitted, workspace)
     lay_out(with_links_moved(job, view.project), workspace, store)
     _make_directory(job, workspace)
     before = scan(workspace)
@@ -93,6 +96,22 @@ def _run(
         not_isolated=_local_isolation.not_isolated(view, network=job.network),
         notes=view.notes + fitted.notes + _local_process.limit_notes(job.limits) + ended.notes,
     )
+
+
+_NOT_ISOLATED = (
+    "nothing here keeps the command from this machine's other files: replay only what you trust, "
+    "or install bubblewrap"
+)
+
+
+def _kept_inside(fitted: Fitted, workspace: Workspace) -> Fitted:
+    """A working directory elsewhere on this machine becomes one in the workspace: nothing is dropped there."""
+    if Path(fitted.directory).is_relative_to(workspace.project):
+        return fitted
+    inside = workspace.place(fitted.directory)
+    inside.mkdir(parents=True, exist_ok=True)
+    note = f"the working directory is {inside} instead of {fitted.directory}"
+    return fitted._replace(directory=str(inside), notes=(*fitted.notes, note))
 
 
 def _start(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 AGENT = Path(__file__).parent / "agent"
-_FILES = ("sitecustomize.py", "envfreeze_agent.py")
+_FILES = ("sitecustomize.py", "envfreeze_agent.py", "envfreeze_agent_report.py")
 
 
 def events_folder(folder: Path) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -91,16 +92,24 @@ def write(lock: Lock, path: Path) -> None:
     files.write(path, dumps(lock))
 
 
+def locate(path: Path) -> Path:
+    """The lockfile that ``path`` means: itself, or the one in that folder."""
+    return path / NAME if path.is_dir() and path.name != NAME else path
+
+
 def read(path: Path) -> Lock:
     """Read and check a lockfile.
 
     Raises:
         InputError: there is none, or it is not one; the sentence names file, line and field.
     """
-    if path.is_dir():
-        path = path / NAME
+    path = locate(path)
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            raise InputError(f"{path} is {what}, so not a lock.", hint=_RESTORE)
+        size = status.st_size
         data = path.read_bytes() if size <= MAX_SIZE else b""
     except FileNotFoundError:
         raise InputError(

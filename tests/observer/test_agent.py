@@ -83,9 +83,9 @@ def broken_agent(tmp_path, monkeypatch):
     def replace(old: str, new: str) -> None:
         copy = tmp_path / "agent"
         shutil.copytree(inject.AGENT, copy)
-        text = (copy / "envfreeze_agent.py").read_text()
-        assert old in text
-        (copy / "envfreeze_agent.py").write_text(text.replace(old, new, 1))
+        texts = {path: path.read_text() for path in copy.glob("envfreeze_agent*.py")}
+        ((path, text),) = [item for item in texts.items() if old in item[1]]
+        path.write_text(text.replace(old, new, 1))
         monkeypatch.setattr(inject, "AGENT", copy)
 
     return replace
@@ -102,7 +102,7 @@ def broken_agent(tmp_path, monkeypatch):
         "        self.closed = True\n",
         "    found = set()\n    for line in _whole",
         '    folder = os.environ.get("ENVFREEZE_AGENT", "")',
-        "        if not self._is_mine():\n            self._open()",
+        "        if not self._is_mine():\n            self.open()",
     ],
 )
 def test_an_agent_that_fails_does_not_show(watching, project, broken_agent, place):

@@ -28,7 +28,8 @@ def _observe():
             conceal = envfreeze_agent.start(folder)
     except Exception:
         pass  # the run goes on unseen
-    sys.modules.pop("envfreeze_agent", None)
+    for name in ("envfreeze_agent", "envfreeze_agent_report"):
+        sys.modules.pop(name, None)
     sys.path[:] = [entry for entry in sys.path if entry != folder]
     sys.path_importer_cache.pop(folder, None)
     return conceal
