@@ -29,7 +29,7 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 os.fchmod(stream.fileno(), mode)
@@ -46,16 +46,21 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Errors of the system that rise here name ``path``: write(2) names none, and temporary files mean nothing.
+    """Errors of the system that rise here name ``path``, where they name no file or the temporary one.
 
-    Errors about a place elsewhere keep their own name.
+    write(2) on a full disk names none.
     """
     try:
         yield
     except OSError as error:
-        if error.errno and (error.filename is None or Path(os.fsdecode(error.filename)).parent == path.parent):
+        named = error.filename
+        if error.errno and (named is None or Path(os.fsdecode(named)).name.startswith(_prefix(path))):
             error.filename = str(path)
         raise
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:40]}."
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:

@@ -70,7 +70,9 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _report("interrupted; nothing half-done was kept.", None, 130, as_json=as_json)
     except SystemExit as end:
-        return _report("ended by a signal; nothing half-done was kept.", None, int(end.code or 0), as_json=as_json)
+        return _report(
+            "ended by a signal; nothing half-done was kept.", None, int(end.code or 0), as_json=as_json
+        )
     except BrokenPipeError:
         # The reader of our output went away, for example `| head`; keep the interpreter's exit quiet too.
         with contextlib.suppress(OSError):

@@ -45,9 +45,9 @@ def demo(engine: str, keep: Path | None, as_json: bool, quiet: bool, verbose: bo
         else:
             output = console()
             output.print("\n[bold]The recorded code, replayed:[/]")
-            print_run(story.same, output, required=Verdict.EQUIVALENT, quiet=True)
+            _show(story.same, output)
             output.print("\n[bold]With another seed:[/]")
-            print_run(story.changed, output, required=Verdict.EQUIVALENT, quiet=True)
+            _show(story.changed, output)
             if keep is not None:
                 output.print(f"\nAll of it is in {folder}.")
     return 0 if story.as_promised else 1

@@ -105,7 +105,7 @@ _NOT_ISOLATED = (
 
 
 def _kept_inside(fitted: Fitted, workspace: Workspace) -> Fitted:
-    """A working directory elsewhere on this machine becomes one in the workspace: nothing is dropped there."""
+    """A working directory elsewhere on this machine becomes one in the workspace."""
     if Path(fitted.directory).is_relative_to(workspace.project):
         return fitted
     inside = workspace.place(fitted.directory)

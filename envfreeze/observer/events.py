@@ -1,4 +1,4 @@
-"""Reads what the agents reported: JSON that the watched processes wrote, so nothing in it is trusted."""
+"""Reads what the agents and the shim reported. The watched processes wrote it, so nothing is trusted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from envfreeze.observer.shim_log import Image, read_images, read_started
 from envfreeze.records.base import Record
 
 MOST_BYTES = 1 << 30
@@ -55,6 +56,10 @@ class Events(Record):
     written: dict[str, int] = {}
     """Absolute paths opened for writing or replaced, each with the time (ns) of the first."""
     programs: tuple[Program, ...] = ()
+    images: tuple[Image, ...] = ()
+    """Every program that loaded the shim; empty when there is none."""
+    started: frozenset[str] = frozenset()
+    """Paths of programs that were about to be started, as the shim saw it."""
     libraries: tuple[str, ...] = ()
     """Shared libraries mapped at the end of any process."""
     numerics: tuple[dict[str, Any], ...] = ()
@@ -66,7 +71,29 @@ class Events(Record):
 
 def read_events(folder: Path) -> Events:
     """Everything that the agents reported below ``folder``; damaged lines are passed over."""
-    return _merge(_reports(sorted(folder.glob("*.events"), key=_start)))
+    events = _merge(_reports(sorted(folder.glob("*.events"), key=_start)))
+    return _with_images(events, read_images(folder), read_started(folder))
+
+
+def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[str]) -> Events:
+    """Add what the shim saw; of each path the first time counts, whoever saw it."""
+    pycache = {process.pid: process.pycache_prefix for process in events.processes}
+    read, written = dict(events.read), dict(events.written)
+    for image in images:
+        for path, when in image.read.items():
+            path = source_of(path, pycache.get(image.pid, ""))
+            read[path] = min(when, read.get(path, when))
+        for path, when in image.written.items():
+            written[path] = min(when, written.get(path, when))
+    libraries = {*events.libraries, *(library for image in images for library in image.libraries)}
+    return msgspec.structs.replace(
+        events,
+        read=read,
+        written=written,
+        images=images,
+        started=started,
+        libraries=tuple(sorted(libraries)),
+    )
 
 
 def _start(path: Path) -> tuple[int, str]:

@@ -1,14 +1,39 @@
-"""Brings the agent into every Python of the command, by ``PYTHONPATH``."""
+"""Brings the agent into every Python of the command, by ``PYTHONPATH``, and the shim into every program.
+
+The shim is preloaded (``LD_PRELOAD``, ld.so(8)). The loader ignores it for set-user-ID programs, and static
+binaries have no loader: what those read is not seen.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 AGENT = Path(__file__).parent / "agent"
 _FILES = ("sitecustomize.py", "envfreeze_agent.py", "envfreeze_agent_report.py")
+
+
+SHIM = Path(__file__).parent / "shim" / "libenvfreeze-shim.so"
+"""Compiled when the wheel is made; not there when that machine had no C compiler."""
+
+
+def shim() -> Path | None:
+    """The shim, when there is one and programs of this machine load it without a word.
+
+    With another C library or architecture the loader prints an error into the command's output.
+    """
+    probe = shutil.which("true")
+    if not SHIM.is_file() or re.search(r"[\s:]", str(SHIM)) or probe is None:
+        return None
+    try:
+        done = subprocess.run([probe], env={"LD_PRELOAD": str(SHIM)}, capture_output=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return SHIM if done.returncode == 0 and not done.stderr else None
 
 
 def events_folder(folder: Path) -> Path:
@@ -31,12 +56,14 @@ def inject(environment: Mapping[str, str], *, folder: Path, project: Path) -> di
     for name in _FILES:
         shutil.copyfile(AGENT / name, agent / name)
     changed = dict(environment)
-    if os.pathsep in str(agent):
-        return changed
     projects = {os.fspath(project): None, os.path.realpath(project): None}
-    # An empty PYTHONPATH counts as unset, while an empty entry means the current folder.
-    given = environment.get("PYTHONPATH", "")
-    changed["PYTHONPATH"] = f"{agent}{os.pathsep}{given}" if given else str(agent)
     changed["ENVFREEZE_AGENT"] = str(events_folder(folder))
     changed["ENVFREEZE_PROJECT"] = "\n".join(projects)
+    if os.pathsep not in str(agent):
+        # An empty PYTHONPATH counts as unset, while an empty entry means the current folder.
+        given = environment.get("PYTHONPATH", "")
+        changed["PYTHONPATH"] = f"{agent}{os.pathsep}{given}" if given else str(agent)
+    if library := shim():
+        preloaded = environment.get("LD_PRELOAD", "")
+        changed["LD_PRELOAD"] = f"{library}:{preloaded}" if preloaded else str(library)
     return changed

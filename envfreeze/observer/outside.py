@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from envfreeze.observer.events import Events
 from envfreeze.observer.inputs import named_gaps
+from envfreeze.observer.programs import executable_by_name
 from envfreeze.records.files import Gap
 
 _SYSTEM = (
@@ -78,6 +79,11 @@ def _passed_over(events: Events, environment: Mapping[str, str], home: str) -> s
             os.path.dirname(entry) if entry.endswith(".py") else entry  # noqa: PTH120
             for entry in process.editable
         }
+    for image in events.images:
+        # A Python that the agent was not loaded into: <prefix>/bin/python, as called and with links resolved.
+        if executable_by_name(image.program):
+            called = os.path.join(image.directory, image.argv[0] if image.argv else "")  # noqa: PTH118
+            folders |= {os.path.dirname(os.path.dirname(path)) for path in (image.program, called)}  # noqa: PTH120
     folders |= {os.path.realpath(folder) for folder in folders if folder.startswith("/")}
     return {folder.rstrip("/") for folder in folders if folder.startswith("/")} - {"", home}
 

@@ -72,6 +72,29 @@ def executable_by_name(program: str) -> str | None:
     return program if _PYTHON.fullmatch(Path(program).name) else None
 
 
+def untraced_by_shim(root: str, pid: int, events: Events) -> tuple[str, ...]:
+    """Names of programs that were started and did not load the shim: static or set-user-ID ones.
+
+    Args:
+        root: path of the command's own program.
+        pid: its process.
+    """
+    loaded = {os.path.realpath(image.program) for image in events.images}
+    started = [] if any(image.pid == pid for image in events.images) else [root]
+    started += sorted(events.started)
+    missing = (path for path in started if os.path.realpath(path) not in loaded and _is_binary(path))
+    return tuple(dict.fromkeys(path.rpartition("/")[2] for path in missing))
+
+
+def _is_binary(path: str) -> bool:
+    """True for an ELF file: a script is run by its interpreter, and a wrong guess of PATH by nobody."""
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - names that are not valid UTF-8
+            return stream.read(4) == b"\x7fELF"
+    except OSError:
+        return False
+
+
 def untraced(
     command: Sequence[str],
     root: str,

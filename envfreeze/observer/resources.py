@@ -9,7 +9,9 @@ import time
 SHORTEST_INTERVAL = 0.05
 """Seconds between two samples at least."""
 LARGEST_SHARE = 0.01
-"""Of one processor that sampling may take."""
+"""Of one processor that sampling may take in the long run."""
+GROWTH = 0.1
+"""The interval grows with the time passed: a short run is sampled often, a long one seldom."""
 
 
 class Sampler:
@@ -36,11 +38,13 @@ class Sampler:
 
         with contextlib.suppress(psutil.Error, OSError):
             root = psutil.Process(self._pid)
+            began = time.monotonic()
             while not self._stopping.is_set():
                 before = time.thread_time()
                 self._sample(root)
-                cost = time.thread_time() - before
-                self._stopping.wait(max(SHORTEST_INTERVAL, cost / LARGEST_SHARE))
+                affordable = (time.thread_time() - before) / LARGEST_SHARE
+                passed = (time.monotonic() - began) * GROWTH
+                self._stopping.wait(max(SHORTEST_INTERVAL, min(affordable, passed)))
 
     def _sample(self, root: object) -> None:
         import psutil

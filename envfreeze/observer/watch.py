@@ -80,7 +80,10 @@ def watch(
         progress.step("recording what it read and made")
         after, outside_after = inputs.take_snapshot(project), outputs.scan_outside(patterns)
         events = read_events(events_folder(folder))
-        run = _Run(command, program, project, directory, environment, store, events, ended, before, after)
+        shimmed = injected.get("LD_PRELOAD") != environment.get("LD_PRELOAD")
+        run = _Run(
+            command, program, project, directory, environment, store, events, ended, before, after, shimmed
+        )
         files, input_gaps, outside = _inputs(run, events_folder(folder) / "before")
         new_outside = tree.changed(outside_before, outside_after)
         made, output_gaps = _outputs(run, patterns, new_outside)
@@ -138,12 +141,19 @@ class _Run:
         ended: Ended,
         before: inputs.Snapshot,
         after: inputs.Snapshot,
+        shimmed: bool,
     ) -> None:
         self.command, self.program = command, program
         self.project, self.directory, self.environment = project, directory, environment
         self.store, self.events, self.ended = store, events, ended
         self.before, self.after = before, after
-        self.untraced = programs.untraced(command, program, ended.pid, events, environment)
+        self.shimmed = shimmed
+        """True when the shim was preloaded, so that programs other than Python are seen too."""
+        self.untraced = (
+            programs.untraced_by_shim(program, ended.pid, events)
+            if shimmed
+            else programs.untraced(command, program, ended.pid, events, environment)
+        )
         """Programs that could read files without being seen."""
         python = programs.executable_by_name(program)
         seen = any(process.pid == ended.pid for process in events.processes)
@@ -172,11 +182,13 @@ def _inputs(run: _Run, kept: Path) -> tuple[FileSet, list[Gap], set[str]]:
 def _untraced_gap(run: _Run, large: int) -> Gap:
     kept = "so every file of the project up to 1 MiB is recorded as possibly read"
     left = f"; {large} larger or changed files are not" if large else ""
-    if run.unseen_python:
+    if run.unseen_python and not run.shimmed:
         why = f"{run.unseen_python} did not load the observer (options -I, -E or -S, or older than 3.8)"
         return Gap(what="files that the command read were not seen", why=f"{why}, {kept}{left}")
     names = ", ".join(run.untraced[:5]) + (", …" if len(run.untraced) > 5 else "")
     what = "programs other than Python were not traced"
+    if run.shimmed:
+        what = "static or privileged programs were not traced"
     return Gap(what=what, why=f"{outputs.printable(names)}: what they read is unknown, {kept}{left}")
 
 
@@ -217,10 +229,26 @@ def _run_gaps(run: _Run, stdin: _Stdin) -> list[Gap]:
     if not run.events.processes and not run.unseen_python:
         why = "no Python of the run loaded the observer; the environment was examined from outside"
         gaps.append(Gap(what="the run's Python", why=why))
+    if run.unseen_python and run.shimmed:
+        why = f"{run.unseen_python} did not load the observer (options -I, -E or -S, or older than 3.8)"
+        gaps.append(Gap(what="kernels and threads of numerical libraries", why=why))
+    if any(image.ceased for image in run.events.images):
+        why = "the disk or the memory was full, so that not everything could be written down"
+        gaps.append(Gap(what="some of what the run read", why=why))
+    if hosts := _hosts(run.events):
+        why = f"the run connected to {', '.join(hosts[:5])}{', …' if len(hosts) > 5 else ''}; a replay cannot"
+        gaps.append(Gap(what="network", why=why))
     if run.events.errors:
         why = f"the observer failed {run.events.errors} times, first at {run.events.error}"
         gaps.append(Gap(what="some of what the run read", why=outputs.printable(why)))
     return gaps
+
+
+def _hosts(events: Events) -> list[str]:
+    """Other machines that were connected to, as address:port."""
+    reached = {address for image in events.images for address in image.reached}
+    pairs = [address.rpartition(" ")[::2] for address in sorted(reached)]
+    return [f"{host}:{port}" for host, port in pairs if not host.startswith("127.") and host != "::1"]
 
 
 class _Stdin:

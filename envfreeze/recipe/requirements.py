@@ -7,7 +7,7 @@ pass through ``packaging`` first, and URLs may hold neither space nor control ch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -167,8 +167,13 @@ def _obstacle(package: Package) -> str | None:
     return None
 
 
-def _indexes(packages: Iterable[Package], pip: PipConfiguration) -> list[str]:
-    """The options that name the indexes that are needed; none for PyPI alone."""
+def _indexes(packages: Sequence[Package], pip: PipConfiguration) -> list[str]:
+    """The options that name the indexes that are needed; none for PyPI alone.
+
+    When all files are wheels that travel with the lock, no index is told their names.
+    """
+    if packages and all(package.vendored and not _is_source(package) for package in packages):
+        return ["--no-index"]
     plain = [package for package in packages if not package.vendored and not _by_url(package)]
     others = sorted({package.index for package in plain if package.index})
     if not others:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -72,33 +73,33 @@ def make_environment(folder: Path, *arguments: str | Path, python: str | Path = 
 
 def make_environment_with_pip(folder: Path, *arguments: str | Path) -> Path:
     """A virtual environment into which pip installs ``arguments``, from its index too; its ``bin`` folder."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", *arguments]
-    subprocess.run(pip, check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "-q", *arguments], check=True)
     return folder / "bin"
 
 
-def other_pythons() -> list[Path]:
-    """Interpreters of other Python series on this machine, oldest first: pyenv's, or those on the PATH."""
-    roots = [Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"]
-    found = [path for root in roots for path in root.glob("3.*/bin/python")]
-    found += [
-        Path(folder) / f"python3.{minor}"
+def make_environment_with_uv(folder: Path, *arguments: str | Path) -> Path:
+    """The same with uv."""
+    program = uv.find_uv_bin()
+    subprocess.run([program, "venv", "-q", "--no-project", "--python", sys.executable, folder], check=True)
+    words = [program, "pip", "install", "-q", "--python", folder / "bin" / "python", *arguments]
+    subprocess.run(words, check=True, env=os.environ | {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"})
+    return folder / "bin"
+
+
+def other_python(series: str) -> str | None:
+    """An interpreter of another series, for example ``3.8``, of this machine: pyenv's, or one on the PATH."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [str(path) for path in sorted(root.glob(f"{series}.*/bin/python"))]
+    candidates += [
+        found
         for folder in os.environ.get("PATH", os.defpath).split(os.pathsep)
-        for minor in range(8, 15)
+        if folder and (found := shutil.which(f"python{series}", path=folder))
     ]
-    series: dict[tuple[int, int], Path] = {}
-    for path in found:
-        if os.access(path, os.X_OK) and (version := _version(path)) is not None:
-            series.setdefault(version, path)
-    own = sys.version_info[:2]
-    return [path for version, path in sorted(series.items()) if version >= (3, 8) and version != own]
+    # One of pyenv's shims whose version is not active fails when it is asked.
+    return next((path for path in candidates if _runs(path)), None)
 
 
-def _version(python: Path) -> tuple[int, int] | None:
-    code = "import sys; print(*sys.version_info[:2])"
-    asked = subprocess.run([python, "-c", code], capture_output=True, text=True)
-    if asked.returncode != 0:
-        return None  # one of pyenv's shims whose version is not active
-    major, minor = asked.stdout.split()
-    return int(major), int(minor)
+def _runs(python: str) -> bool:
+    return subprocess.run([python, "-c", ""], capture_output=True).returncode == 0

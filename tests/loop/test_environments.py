@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from . import _packages
-from .conftest import ENGINES, Result, run
+from envfreeze.engines._docker_build import buildkit_client
 
-SECONDS_ONE_LINE = "x"
+from . import _packages
+from .conftest import ENGINES, ROOT, Result, run
 
 
 def leave(folder: Path, *environments: Path, to: Path) -> Path:
@@ -26,7 +28,9 @@ def leave(folder: Path, *environments: Path, to: Path) -> Path:
     return to
 
 
-def freeze(folder: Path, *command: str, path: Path, offline: bool = True, options: tuple[str, ...] = ()) -> Result:
+def freeze(
+    folder: Path, *command: str, path: Path, offline: bool = True, options: tuple[str, ...] = ()
+) -> Result:
     words = ["freeze", *(["--offline"] if offline else []), *options, "--", *command]
     done = run(*words, cwd=folder, path=[path])
     assert done.returncode == 0, done.stdout + done.stderr
@@ -90,12 +94,12 @@ def test_a_package_of_the_index(frozen_with_index: Path, tmp_path: Path, engine:
 # An editable install
 
 
-@pytest.fixture(scope="session", params=["hatchling.build", "setuptools.build_meta"])
-def frozen_editable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def frozen_tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The console script of an editable install is the command; the package lies outside of the project."""
     base = tmp_path_factory.mktemp("editable")
-    source = _packages.make_tool_project(base / "source", request.param)
-    environment = _packages.make_environment_with_pip(base / "venv", "-e", source)
+    source = _packages.make_tool_project(base / "source", "setuptools.build_meta")
+    environment = _packages.make_environment_with_uv(base / "venv", "-e", source)
     project = base / "project"
     project.mkdir()
     done = freeze(project, "mytool", "4", path=environment, offline=False)
@@ -105,10 +109,8 @@ def frozen_editable(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
 
 @pytest.mark.index
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_console_script_of_an_editable_install(
-    frozen_editable: Path, tmp_path: Path, engine: str
-) -> None:
-    reviewer = Path(shutil.copytree(frozen_editable, tmp_path / "reviewer"))
+def test_the_console_script_of_an_editable_install(frozen_tool: Path, tmp_path: Path, engine: str) -> None:
+    reviewer = Path(shutil.copytree(frozen_tool, tmp_path / "reviewer"))
     assert replay(reviewer, engine)["scaled.txt"] == "identical"
 
 
@@ -136,13 +138,12 @@ def test_a_script_of_a_project_that_is_installed_itself(
 # A wheel with a local version
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_local_version_from_a_folder_of_wheels(project: Path, tmp_path: Path, engine: str) -> None:
+@pytest.fixture
+def frozen_with_wheel(project: Path, tmp_path: Path) -> Path:
+    """The wheel lay in a folder that nothing leads to any more, as after ``pip install --find-links``."""
     files = {"fastmath.py": "VERSION = 'cpu'\n", "fastmath_data/table.txt": "zwölf\n"}
-    wheel = _packages.make_wheel(tmp_path / "wheels", "fastmath", "2.1+cpu", files)
-    environment = _packages.make_environment(
-        tmp_path / "venv", "--find-links", wheel.parent, "fastmath==2.1+cpu"
-    )
+    wheels = _packages.make_wheel(tmp_path / "wheels", "fastmath", "2.1+cpu", files).parent
+    environment = _packages.make_environment(tmp_path / "venv", "--find-links", wheels, "fastmath==2.1+cpu")
     code = (
         "import fastmath, importlib.metadata, pathlib\n"
         "table = pathlib.Path(fastmath.__file__).with_name('fastmath_data') / 'table.txt'\n"
@@ -152,8 +153,38 @@ def test_a_local_version_from_a_folder_of_wheels(project: Path, tmp_path: Path, 
     write(project / "train.py", code)
     done = freeze(project, "python", "train.py", path=environment)
     assert done.stdout == "cpu 2.1+cpu\n"
-    reviewer = leave(project, environment.parent, wheel.parent, to=tmp_path / "reviewer")
-    assert replay(reviewer, engine)["made.txt"] == "identical"
+    return leave(project, environment.parent, wheels, to=tmp_path / "reviewer")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_local_version_from_a_folder_of_wheels(frozen_with_wheel: Path, engine: str) -> None:
+    assert replay(frozen_with_wheel, engine)["made.txt"] == "identical"
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("buildkit", ["classic", "buildkit"])
+def test_the_dockerfile_builds_by_hand_and_runs_the_command(frozen_with_wheel: Path, buildkit: str) -> None:
+    """Without envfreeze: the project's files and the Dockerfile are all that is needed."""
+    client = buildkit_client(os.environ["PATH"]) if buildkit == "buildkit" else shutil.which("docker")
+    if client is None:
+        pytest.fail(f"no client of Docker that can drive {buildkit} is on the PATH", pytrace=False)
+    project, tag = frozen_with_wheel, f"envfreeze-by-hand-{buildkit}"
+    lock = yaml.safe_load((project / "envfreeze.lock").read_text())
+    (entry,) = lock["run"]["files"]["entries"]
+    digest = entry["sha256"]
+    shutil.copy(project / ".envfreeze" / "objects" / digest[:2] / digest[2:], project / entry["path"])
+    variables = os.environ | {"DOCKER_BUILDKIT": "1" if buildkit == "buildkit" else "0"}
+    build = [client, "build", "--quiet", "-t", tag, "."]
+    built = subprocess.run(build, cwd=project, env=variables, capture_output=True, text=True)
+    try:
+        assert built.returncode == 0, built.stdout + built.stderr
+        user = ["--network", "none", "--user", f"{os.getuid()}:{os.getgid()}"]
+        container = [client, "run", "--rm", *user, "-v", f"{project}:/workspace", tag]
+        done = subprocess.run(container, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (0, "cpu 2.1+cpu\n"), done.stderr
+        assert (project / "made.txt").read_text() == "zwölf\n"
+    finally:
+        subprocess.run([client, "image", "rm", "--force", tag], capture_output=True)
 
 
 # Ways to start a program
@@ -218,12 +249,10 @@ def test_a_module_with_workers_and_children(
 def test_a_folder_with_spaces_quotes_and_letters_of_other_languages(
     environment: Path, tmp_path: Path, engine: str
 ) -> None:
-    project = tmp_path / "root" / "Zoë's \"naïve\" $HOME 実験; #1"
-    write(project / "train it.py", "import os, sys\nopen('made ü.txt', 'w').write(os.getcwd() + __file__)\n")
-    (project / "out").mkdir()
-    code = "exec(open('train it.py').read()); open('out/' + sys.argv[1], 'w').write('x')"
-    freeze(project, "python", "train it.py", path=environment)
-    assert code
+    project = tmp_path / "root" / 'Zoë\'s "naïve" $HOME 実験; #1'
+    code = "import os, sys\nopen('made ü.txt', 'w').write(os.getcwd() + __file__ + sys.argv[1])\n"
+    write(project / "train it.py", code)
+    freeze(project, "python", "train it.py", '$(touch x) `y` "z" \\ \'', path=environment)
     reviewer = leave(project, environment.parent, to=tmp_path / "reviewer's \\ folder ü")
     assert replay(reviewer, engine)["made ü.txt"] == "identical"
 
@@ -244,3 +273,48 @@ def test_a_folder_that_was_there_empty_and_names_that_are_no_text(
     verdicts = replay(reviewer, engine)
     assert verdicts["results/made.txt"] == "identical"
     assert len(verdicts) == 4, "the file whose name is not UTF-8 is compared too"
+
+
+# envfreeze installed elsewhere
+
+
+@pytest.fixture(scope="session")
+def installed_envfreeze(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command of an envfreeze that is installed from a wheel in an environment of its own."""
+    folder = tmp_path_factory.mktemp("apart") / "envfreeze"
+    return _packages.make_environment_with_uv(folder, ROOT) / "envfreeze"
+
+
+@pytest.mark.index
+@pytest.mark.parametrize("series", ["3.8", "3.12", "3.13"])
+def test_envfreeze_apart_from_the_environment_and_of_another_python(
+    installed_envfreeze: Path, project: Path, tmp_path: Path, series: str
+) -> None:
+    python = _packages.other_python(series)
+    if python is None:
+        pytest.skip(f"there is no Python {series} on this machine")
+    files = {"tiny.py": "def answer():\n    return 42\n"}
+    wheels = _packages.make_wheel(tmp_path / "wheels", "tiny", "1.0+local", files).parent
+    environment = _packages.make_environment(tmp_path / "venv", "--find-links", wheels, "tiny", python=python)
+    before = sorted((tmp_path / "venv").rglob("*"))
+    code = "import sys, tiny\nopen('made.txt', 'w').write(sys.version)\nprint(tiny.answer())\n"
+    write(project / "train.py", code)
+
+    def apart(*words: str, cwd: Path, path: str) -> subprocess.CompletedProcess[str]:
+        variables = {"PATH": f"{path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+        variables["PYENV_ROOT"] = os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))
+        command = [str(installed_envfreeze), *words]
+        return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True)
+
+    done = apart("freeze", "--offline", "--", "python", "train.py", cwd=project, path=str(environment))
+    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+    assert [path for path in sorted((tmp_path / "venv").rglob("*")) if "__pycache__" not in str(path)] == [
+        path for path in before if "__pycache__" not in str(path)
+    ], "nothing is installed into the environment"
+    lock = yaml.safe_load((project / "envfreeze.lock").read_text())
+    assert lock["interpreter"]["version"].startswith(f"{series}.")
+    assert [package["name"] for package in lock["packages"]] == ["tiny"]
+    reviewer = leave(project, environment.parent, wheels, to=tmp_path / "reviewer")
+    replayed = apart("replay", "--engine", "local", "--json", cwd=reviewer, path="/usr/bin")
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+    assert json.loads(replayed.stdout)["verdict"] == "identical"

@@ -54,6 +54,12 @@ def watching(project: Path) -> Watching:
     return Watching(project)
 
 
+@pytest.fixture
+def without_shim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after an installation without a C compiler."""
+    monkeypatch.setattr("envfreeze.observer.inject.SHIM", Path("/nonexistent/shim.so"))
+
+
 @pytest.fixture(autouse=True)
 def no_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test runner's own standard input is nobody's business."""

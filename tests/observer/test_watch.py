@@ -129,7 +129,7 @@ def test_children_and_worker_processes_are_seen(watching, project):
     assert watched.observation.processes >= 3
 
 
-def test_a_shell_script_records_what_might_have_been_read_and_says_so(watching, project):
+def test_a_shell_script_records_what_might_have_been_read_and_says_so(watching, project, without_shim):
     (project / "input.txt").write_text("b\na\n")
     watching.script("print(open('sorted.txt').read())\n", "show.py")
     watching.script(f"sort input.txt > sorted.txt\n{sys.executable} show.py\n", "run.sh")
@@ -141,7 +141,7 @@ def test_a_shell_script_records_what_might_have_been_read_and_says_so(watching, 
     assert "sorted.txt was overwritten before it could be copied" in whats(again)
 
 
-def test_a_python_that_starts_another_program_says_so(watching, project):
+def test_a_python_that_starts_another_program_says_so(watching, project, without_shim):
     (project / "input.txt").write_text("x\n")
     watched = watching.python("import subprocess; subprocess.run(['cat', 'input.txt'], check=True)\n")
     assert "input.txt" in watching.files(watched)

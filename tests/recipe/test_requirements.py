@@ -52,6 +52,15 @@ def test_vendored_wheel_is_listed() -> None:
     assert f"x==1+cpu --hash=sha256:{B}" in made.text
 
 
+def test_no_index_is_told_the_names_of_packages_that_all_travel_along() -> None:
+    own = package("x", "1+cpu", source="local", vendored=True)
+    assert lines(own)[0] == "--no-index"
+    assert "--no-index" not in lines(own, package("y"))
+    built = package("z", source="local", vendored=True, file="z-1.0.tar.gz")
+    assert "--no-index" not in lines(built), "what it is built with comes from an index"
+    assert lines() == []
+
+
 def test_url_is_taken_without_credentials() -> None:
     found = lines(package("x", source="url", url="https://u:p@example.org/x-1.0-py3-none-any.whl"))
     assert found == [f"x @ https://example.org/x-1.0-py3-none-any.whl --hash=sha256:{A}"]
@@ -89,7 +98,7 @@ def test_all_that_cannot_be_installed_are_named() -> None:
 
 LINE = re.compile(
     r"[a-z0-9-]+(==[A-Za-z0-9.!+]+| @ https?://[^\s#$\\]+) --hash=sha256:[0-9a-f]{64}"
-    r"|--(extra-)?index-url https?://[^\s#$\\]+|#.*"
+    r"|--(extra-)?index-url https?://[^\s#$\\]+|--no-index|#.*"
 )
 hostile = st.text() | st.sampled_from(
     [

