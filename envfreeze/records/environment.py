@@ -56,6 +56,12 @@ class Package(Record):
     """Which index offers it, without credentials; None for the default index (PyPI)."""
     vendored: bool = False
     """True when ``file`` lies in the store because no index has it."""
+    proof: Literal["proved", "modified", "unproved"] | None = None
+    """Whether ``file`` is what is installed, by RECORD (PEP 376, PEP 427); None when it was not asked."""
+    modified: tuple[str, ...] = ()
+    """Installed files that differ from ``file``: somebody edited site-packages."""
+    patch: Sha256 | None = None
+    """Stored archive of the modified files as they are installed."""
     installer: str | None = None
     """INSTALLER (PEP 376), for example ``pip``."""
     direct_url: str | None = None

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from envfreeze.records.base import Bytes, Record, Seconds
 from envfreeze.records.files import FileSet, StreamEntry, refuse_unless_plain
+
+
+class Parameter(Record):
+    """One hyperparameter as the run really used it, whether somebody set it or a library's default did."""
+
+    owner: str
+    """What takes it, for example ``argparse`` or ``sklearn.ensemble.RandomForestClassifier``."""
+    name: str
+    value: str
+    """As JSON where it can be, otherwise as ``repr`` without addresses."""
+    source: Literal["given", "file", "environment", "default"]
+    origin: str = ""
+    """Where from: ``--epochs``, ``config.yaml``, ``scikit-learn 1.5.0``."""
 
 
 class Observation(Record):
@@ -37,6 +52,11 @@ class Observation(Record):
     """Folders of the project that were there before the run and that it wrote into: a replay needs them."""
     output_patterns: tuple[str, ...] = ()
     """``--output`` of the freeze: what counts as an output; empty means all that is new or changed."""
+    absent: tuple[str, ...] = ()
+    """Paths of the project that the run looked for and that were not there."""
+    network: tuple[str, ...] = ()
+    """Other machines that were connected to, as ``address:port``."""
+    parameters: tuple[Parameter, ...] = ()
     interpreters: tuple[str, ...] = ()
     """Every Python that ran, first the target."""
     processes: int = 0
