@@ -9,6 +9,7 @@ from pathlib import Path
 from envfreeze import tree
 from envfreeze.errors import InputError
 from envfreeze.files import in_parallel, sha256
+from envfreeze.recipe.command import unwrapped
 from envfreeze.records.files import FileEntry
 from envfreeze.records.lock import Lock
 from envfreeze.records.run import Job, Limits, Setting
@@ -65,7 +66,7 @@ def job_for(
     variables |= {name: value for name, value in run.environment.items() if name not in _HOST_ONLY}
     writable = {str(Path(entry.path).parent) for entry in made if entry.path.startswith("/")}
     return Job(
-        command=tuple(command) if command is not None else run.command,
+        command=tuple(command) if command is not None else unwrapped(run.command),
         directory=run.directory,
         project=run.project,
         files=entries,

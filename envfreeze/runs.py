@@ -9,23 +9,24 @@ import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from envfreeze import tree
 from envfreeze.compare import Options
-from envfreeze.compare.outputs import Side, compare_sets
+from envfreeze.compare.outputs import compare_sets
+from envfreeze.compare.sides import Side, side_of_run
 from envfreeze.errors import InputError
 from envfreeze.files import in_parallel, sha256, write
+from envfreeze.observer.outputs import matches
+from envfreeze.probes.cpu import describe
 from envfreeze.records.comparison import Comparison
-from envfreeze.records.environment import Cpu
 from envfreeze.records.files import FileEntry, FileSet, StreamEntry
 from envfreeze.records.lock import Lock
 from envfreeze.records.run import Image, Job, JobResult, Run, Setting
 from envfreeze.store import Store
 
-OUTSIDE = "@root/"
-"""In a run's ``outputs`` folder, where outputs lie that were not below the project folder."""
+T = TypeVar("T")
 
 
 def record(
@@ -52,23 +53,12 @@ def record(
         settings=tuple(switches),
         stdout=_stream(folder / "stdout"),
         stderr=_stream(folder / "stderr"),
-        outputs=_output_set(folder / "outputs"),
-        cpu=this_cpu(),
+        outputs=_output_set(side_of_run(folder, "", result.exit_status)),
+        cpu=describe(),
         isolated=result.isolated,
         not_isolated=result.not_isolated,
         notes=image.notes + result.notes,
     )
-
-
-def this_cpu() -> Cpu:
-    """The processor of this machine."""
-    from envfreeze.probes import Target
-    from envfreeze.probes.cpu import PROBE
-
-    here = Target(executable="", directory="", environment={}, project=Path.cwd())
-    cpu = PROBE.inspect(here).value
-    assert isinstance(cpu, Cpu)
-    return cpu
 
 
 def _stream(path: Path) -> StreamEntry:
@@ -76,21 +66,15 @@ def _stream(path: Path) -> StreamEntry:
     return StreamEntry(size=path.stat().st_size, sha256=sha256(path))
 
 
-def _output_set(folder: Path) -> FileSet:
+def _output_set(side: Side) -> FileSet:
     def entry(item: tuple[str, Path]) -> FileEntry:
         path, here = item
-        if here.is_symlink():
-            return FileEntry(path=path, link=str(here.readlink()))
         return FileEntry(path=path, size=here.stat().st_size, sha256=sha256(here))
 
-    entries = tuple(in_parallel(entry, list(_outputs(folder).items())))
-    return FileSet(count=len(entries), size=sum(entry.size for entry in entries), entries=entries)
-
-
-def _outputs(folder: Path) -> dict[str, Path]:
-    """Outputs by the path that the command knew them under."""
-    return {path.removeprefix(OUTSIDE.rstrip("/")) if path.startswith(OUTSIDE) else path: folder / path
-            for path in tree.scan(folder)}  # fmt: skip
+    entries = in_parallel(entry, list(side.files.items()))
+    entries += [FileEntry(path=path, link=target) for path, target in side.links.items()]
+    entries.sort(key=lambda found: found.path)
+    return FileSet(count=len(entries), size=sum(found.size for found in entries), entries=tuple(entries))
 
 
 def compare_with_original(
@@ -103,14 +87,10 @@ def compare_with_original(
     """
     assert lock.run is not None
     original, uncompared = _original(lock, store)
-    outputs = _only_matching(_outputs(folder / "outputs"), lock.run.output_patterns)
-    again = Side(
-        label=f"replay {run.id}",
-        files={path: here for path, here in outputs.items() if not here.is_symlink()},
-        links={path: str(here.readlink()) for path, here in outputs.items() if here.is_symlink()},
-        stdout=folder / "stdout",
-        stderr=folder / "stderr",
-        exit_status=run.exit_status,
+    patterns = lock.run.output_patterns
+    again = side_of_run(folder, f"replay {run.id}", run.exit_status)
+    again = msgspec.structs.replace(
+        again, files=_only_matching(again.files, patterns), links=_only_matching(again.links, patterns)
     )
     aliases = (
         ("project folder", lock.run.project, result.project),
@@ -121,13 +101,9 @@ def compare_with_original(
     return compare_sets(original, again, options, uncompared=uncompared)
 
 
-def _only_matching(outputs: dict[str, Path], patterns: Sequence[str]) -> dict[str, Path]:
+def _only_matching(outputs: dict[str, T], patterns: Sequence[str]) -> dict[str, T]:
     """What the patterns of the freeze call an output; all when there are none."""
-    if not patterns:
-        return outputs
-    from envfreeze.observer.outputs import matches
-
-    return {path: here for path, here in outputs.items() if matches(path, patterns)}
+    return {path: value for path, value in outputs.items() if not patterns or matches(path, patterns)}
 
 
 def _original(lock: Lock, store: Store) -> tuple[Side, Mapping[str, str]]:

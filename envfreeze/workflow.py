@@ -66,10 +66,10 @@ def freeze(
     from envfreeze.observer.watch import watch
 
     progress = progress or Silent()
-    folder = Path(project).absolute()
+    folder = _absolute(project)
     if not folder.is_dir():
         raise InputError(f"the project folder {folder} does not exist.")
-    here = Path(directory or Path.cwd()).absolute()
+    here = _absolute(directory or Path.cwd())
     _check_beforehand(command, folder, here, os.environ if environment is None else environment)
     store = Store(folder)
     store.create()
@@ -109,6 +109,12 @@ def _check_beforehand(
         )
     if command is not None:
         find_program(command, environment, directory)
+
+
+def _absolute(path: Path | str) -> Path:
+    """The absolute path without ``..``; links are followed only where that needs it."""
+    path = Path(path).absolute()
+    return path.resolve() if ".." in path.parts else path
 
 
 def _inspect(
@@ -205,7 +211,7 @@ def build(
 
 
 def _lock_file(path: Path | str) -> Path:
-    return lockfile.locate(Path(path).absolute())
+    return lockfile.locate(_absolute(path))
 
 
 def replay(

@@ -23,6 +23,14 @@ def engine_problem() -> str | None:
     return None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("engine"):
+            # One at a time: Docker 20.10's BuildKit has been seen to panic ("failed to get edge") when one
+            # of two builds at the same time is cancelled, and that ends the engine for everybody.
+            item.add_marker(pytest.mark.xdist_group("engine"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("engine") and engine_problem() is not None:
         if os.environ.get("ENVFREEZE_REQUIRE_ENGINE") == "1":

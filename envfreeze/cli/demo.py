@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from envfreeze.cli._common import ENGINE, Terminal, console, emit, output_options
 from envfreeze.errors import InputError
+
+if TYPE_CHECKING:
+    from envfreeze.records.run import Run
 
 
 @click.command("demo", epilog="Example:  envfreeze demo --engine local")
@@ -27,8 +31,6 @@ def demo(engine: str, keep: Path | None, as_json: bool, quiet: bool, verbose: bo
     Takes about a minute; needs a package index. Without Docker the embedded engine is used.
     """
     from envfreeze.demo import tell
-    from envfreeze.records.verdict import Verdict
-    from envfreeze.report.terminal import print_run
 
     progress = Terminal(quiet=quiet, verbose=verbose)
     if keep is not None and keep.exists():
@@ -40,17 +42,23 @@ def demo(engine: str, keep: Path | None, as_json: bool, quiet: bool, verbose: bo
             folder = keep.absolute()
             folder.mkdir(parents=True)
         story = tell(folder, engine, progress)
-        if as_json:
-            emit({"as_promised": story.as_promised, "same": story.same, "changed": story.changed})
-        else:
-            output = console()
-            output.print("\n[bold]The recorded code, replayed:[/]")
-            _show(story.same, output)
-            output.print("\n[bold]With another seed:[/]")
-            _show(story.changed, output)
-            if keep is not None:
-                output.print(f"\nAll of it is in {folder}.")
+    if as_json:
+        emit({"as_promised": story.as_promised, "same": story.same, "changed": story.changed})
+    else:
+        _show("The recorded code, replayed:", story.same, quiet=quiet)
+        _show("With another seed, a difference is what there should be:", story.changed, quiet=quiet)
+        if keep is not None:
+            console().print(f"\nAll of it is in {folder}.", markup=False, highlight=False, soft_wrap=True)
     return 0 if story.as_promised else 1
+
+
+def _show(title: str, run: Run, *, quiet: bool) -> None:
+    from envfreeze.report.terminal import print_comparison
+
+    output = console()
+    output.print(f"\n[bold]{title}[/]")
+    if run.comparison:
+        print_comparison(run.comparison, output, quiet=quiet)
 
 
 COMMAND = demo

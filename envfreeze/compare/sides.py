@@ -64,15 +64,20 @@ def _run(path: Path) -> Side | None:
         run = msgspec.convert(json.loads(record.read_bytes()), Run)
     except (ValueError, RecursionError, msgspec.ValidationError):
         return None
-    outputs = path / "outputs"
-    side = _folder(outputs, str(path)) if outputs.is_dir() else Side(label=str(path))
+    return side_of_run(path, str(path), run.exit_status)
+
+
+def side_of_run(folder: Path, label: str, exit_status: int) -> Side:
+    """The outputs of a replay by the paths that its command knew them under, and its streams."""
+    outputs = folder / "outputs"
+    side = _folder(outputs, label) if outputs.is_dir() else Side(label=label)
     return Side(
-        label=str(path),
+        label=label,
         files={_known_as(name): file for name, file in side.files.items()},
         links={_known_as(name): target for name, target in side.links.items()},
-        stdout=_if_file(path / "stdout"),
-        stderr=_if_file(path / "stderr"),
-        exit_status=run.exit_status,
+        stdout=_if_file(folder / "stdout"),
+        stderr=_if_file(folder / "stderr"),
+        exit_status=exit_status,
     )
 
 

@@ -20,6 +20,7 @@ from envfreeze import files
 from envfreeze.engines import _docker_errors, _docker_secrets, _docker_wheels
 from envfreeze.engines._docker_client import Connection
 from envfreeze.errors import EnvironmentFailure
+from envfreeze.probes.pip import of_this_machine
 from envfreeze.progress import Progress
 from envfreeze.recipe.context import BUILD, write_context
 from envfreeze.records.recipe import Recipe
@@ -66,6 +67,7 @@ def build(
         EnvironmentFailure: the engine, the network or a disk failed.
     """
     started = time.monotonic()
+    replaced = _image_id(client, recipe)
     program = None if connection.podman else buildkit_client(os.environ.get("PATH", ""))
     with store.temporary() as folder:
         context, secrets = folder / "context", folder / "secrets"
@@ -78,6 +80,7 @@ def build(
         else:
             notes = ("built without BuildKit: no client of Docker with buildx is on the PATH",)
             _with_classic_builder(client, recipe, context, progress, force=force)
+    _remove_replaced(client, recipe, replaced)
     return Image(
         engine="docker",
         reference=tag(recipe),
@@ -86,6 +89,24 @@ def build(
         duration=round(time.monotonic() - started, 3),
         notes=notes,
     )
+
+
+def _image_id(client: DockerClient, recipe: Recipe) -> str | None:
+    from docker.errors import ImageNotFound
+
+    try:
+        return client.images.get(tag(recipe)).id
+    except ImageNotFound:
+        return None
+
+
+def _remove_replaced(client: DockerClient, recipe: Recipe, old: str | None) -> None:
+    """Give back the disk of an image that lost its name to the new one."""
+    from docker.errors import APIError
+
+    if old is not None and old != _image_id(client, recipe):
+        with contextlib.suppress(APIError):  # another name or a running container may hold it
+            client.images.remove(old)
 
 
 @functools.cache
@@ -128,7 +149,7 @@ def _with_buildkit(
     *,
     force: bool,
 ) -> None:
-    pip = _docker_secrets.host_configuration()
+    pip = of_this_machine()
     mounts = _docker_secrets.write_secrets(secrets, recipe.requirements, pip)
     if not _docker_secrets.has_own_index(pip):
         _lend_uv(client, recipe, context)
@@ -214,7 +235,7 @@ def _with_classic_builder(
     from requests.exceptions import RequestException
 
     if not recipe.build_tools:
-        pip = _docker_secrets.host_configuration()
+        pip = of_this_machine()
         downloaded = _docker_wheels.download(recipe, pip, progress=progress)
         _add_wheels(context / BUILD, downloaded)
         offline = _docker_wheels.offline_requirements(recipe.requirements, downloaded)

@@ -11,13 +11,11 @@ import netrc
 import os
 import re
 import ssl
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from envfreeze.probes import Target
-from envfreeze.probes.pip import DEFAULT_INDEX, Configuration, configuration
+from envfreeze.probes.pip import DEFAULT_INDEX, Configuration
 
 _BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -26,20 +24,6 @@ _BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 """Where distributions keep all authorities in one file (https://go.dev/src/crypto/x509/root_linux.go)."""
-
-
-def host_configuration() -> Configuration:
-    """pip's configuration of the user who builds."""
-    prefix = {"interpreter": {"prefix": sys.prefix}}
-    return configuration(
-        Target(
-            executable=sys.executable,
-            directory=str(Path.cwd()),
-            environment=dict(os.environ),
-            project=Path.cwd(),
-            facts=prefix,
-        )
-    )
 
 
 def write_secrets(folder: Path, requirements: str, pip: Configuration) -> dict[str, Path]:

@@ -50,7 +50,7 @@ def requirements(lock: Lock) -> Requirements:
     """What ``pip install --require-hashes --no-deps --find-links wheels -r requirements.txt`` needs.
 
     Raises:
-        InputError: some packages cannot be installed again; the sentence names all of them.
+        InputError: some packages cannot be installed again; the sentence names some of each kind.
     """
     packages = [package for package in lock.packages if canonicalize_name(package.name) not in LEFT_OUT]
     _refuse_uninstallable(packages)
@@ -136,17 +136,27 @@ def _is_source(package: Package) -> bool:
 
 
 def _refuse_uninstallable(packages: Iterable[Package]) -> None:
-    bad = sorted(
-        comment(f"{package.name} {package.version} ({why})")
-        for package in packages
-        if (why := _obstacle(package))
-    )
+    bad: dict[str, list[str]] = {}
+    for package in packages:
+        if why := _obstacle(package):
+            bad.setdefault(comment(why), []).append(comment(f"{package.name} {package.version}"))
     if bad:
         raise InputError(
-            "these packages cannot be installed again from the lock: " + ", ".join(bad) + ".",
+            "these packages cannot be installed again from the lock: "
+            + "; ".join(f"{_some(sorted(names))} ({why})" for why, names in sorted(bad.items()))
+            + ".",
             hint="Install them from an index or from a wheel and freeze again while online, "
             "or uninstall the ones that the run does not need.",
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+
+
+_SHOWN = 5
+"""So many packages are named for each obstacle: a sentence of sixty is read by nobody."""
 
 
 def _obstacle(package: Package) -> str | None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import selectors
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -43,7 +50,26 @@ def lock(*packages: Package) -> Lock:
 
 def recipe(*packages: Package) -> Recipe:
     made = lock(*packages)
-    return render(made, choose(made, ENGINE)[0])
+    _RECIPES.append(render(made, choose(made, ENGINE)[0]))
+    return _RECIPES[-1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_images_left() -> Iterator[None]:
+    """What these tests build is removed, and nothing else."""
+
+    def ours() -> set[str]:
+        return {name for item in client.images.list("envfreeze") for name in item.tags}
+
+    client = connect(20)
+    before = ours()
+    yield
+    for name in {_docker_build.tag(made) for made in _RECIPES} & ours() - before:
+        client.images.remove(name, force=True)
+    client.close()
+
+
+_RECIPES: list[Recipe] = []
 
 
 @pytest.fixture(scope="module")
@@ -346,8 +372,8 @@ def test_hostile_lock_builds_harmlessly(store: Store, tmp_path: Path) -> None:
         stderr=stream,
     )
     made = lock()
-    hostile = msgspec.structs.replace(made, run=observation)
-    image = ENGINE.build(render(hostile, choose(made, ENGINE)[0]), store, progress=Silent(), force=True)
+    hostile = render(msgspec.structs.replace(made, run=observation), recipe().base)
+    image = ENGINE.build(hostile, store, progress=Silent(), force=True)
     client = connect(20)
     try:
         config = client.images.get(image.reference).attrs["Config"]
@@ -364,3 +390,116 @@ def test_connection_prefers_docker_host() -> None:
     found = connection()
     assert isinstance(found, Connection)
     assert os.environ.get("DOCKER_HOST", found.host) == found.host
+
+
+class Proxy:
+    """A Docker engine that can go away: passes a socket's connections on until ``stop``."""
+
+    def __init__(self, path: Path, target: str) -> None:
+        self.path, self.target, self.pairs = path, target, list[socket.socket]()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near = self.listener.accept()[0]
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self.target)
+                self.pairs += [near, far]
+                threading.Thread(target=self._pass_on, args=(near, far), daemon=True).start()
+
+    def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
+        with contextlib.suppress(OSError, ValueError), selectors.DefaultSelector() as selector:
+            selector.register(near, selectors.EVENT_READ, far)
+            selector.register(far, selectors.EVENT_READ, near)
+            while True:
+                for key, _ in selector.select():
+                    data = key.fileobj.recv(65536)  # type: ignore[union-attr]
+                    if not data:
+                        selector.unregister(key.fileobj)
+                        key.data.shutdown(socket.SHUT_WR)
+                        continue
+                    key.data.sendall(data)
+
+    def stop(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.listener.close()
+        for end in self.pairs:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+class Until(Silent):
+    """Does something when a word is told."""
+
+    def __init__(self, word: str, action: Callable[[], None]) -> None:
+        self.word, self.action = word, action
+
+    def detail(self, text: str) -> None:
+        if self.word in text:
+            self.word = "\0"
+            self.action()
+
+
+@pytest.fixture
+def proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    found = connection()
+    assert isinstance(found, Connection)
+    if not found.host.startswith("unix://"):
+        pytest.skip("the engine is on another machine")
+    made = Proxy(tmp_path / "docker.sock", found.host.removeprefix("unix://"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{made.path}")
+    yield made
+    made.stop()
+    monkeypatch.undo()
+    client = connect(20)
+    for container in client.containers.list(
+        all=True, filters={"label": f"{_docker_run.OWNER}={_docker_run.owner()}"}
+    ):
+        container.remove(force=True, v=True)
+    client.close()
+
+
+SLEEP = (
+    "python",
+    "-c",
+    "import time; open('part', 'w').write('x'); print('begun', flush=True); time.sleep(60)",
+)
+
+
+def test_engine_that_goes_away_in_a_run(image: Image, store: Store, proxy: Proxy, tmp_path: Path) -> None:
+    job = Job(command=SLEEP, directory="/w", project="/w")
+    with pytest.raises(EnvironmentFailure, match="went away"):
+        ENGINE.run(image, job, store, tmp_path, progress=Until("begun", proxy.stop))
+    assert (tmp_path / "stdout").read_text() == "begun\n"
+
+
+def test_engine_that_goes_away_in_a_build(store: Store, proxy: Proxy) -> None:
+    with pytest.raises(EnvironmentFailure, match="went away"):
+        ENGINE.build(recipe(SIX), store, progress=Until("requirements", proxy.stop), force=True)
+
+
+def test_interrupted_run_leaves_nothing(image: Image, store: Store, tmp_path: Path) -> None:
+    job = Job(command=SLEEP, directory="/w", project="/w")
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        ENGINE.run(
+            image, job, store, tmp_path, progress=Until("begun", lambda: os.kill(os.getpid(), signal.SIGINT))
+        )
+    assert time.monotonic() - started < 30
+    assert leftovers() == []
+
+
+def test_interrupted_build_leaves_no_image(store: Store) -> None:
+    wanted = recipe(SIX, msgspec.structs.replace(SIX, name="idna", version="3.7", sha256="1" * 64))
+    with pytest.raises(KeyboardInterrupt):
+        ENGINE.build(
+            wanted, store, progress=Until("echo", lambda: os.kill(os.getpid(), signal.SIGINT)), force=True
+        )
+    client = connect(20)
+    assert not _docker_build.is_built(client, wanted)
+    client.close()
+    assert not list((store.root / "tmp").iterdir())

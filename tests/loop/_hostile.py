@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ BAD_DIGEST = "7c36363eb00af68a99a97f46a6afb2f15c8ef7b6385962c3c5df4d3a7ae69f3a"
 
 def freeze_project(folder: Path, environment: Path) -> Path:
     """A project with a frozen run, made once a session; tests work on copies."""
-    folder.mkdir(parents=True)
+    (folder / "out").mkdir(parents=True)
     (folder / "hold.py").write_text(HOLD)
     (folder / "seconds.txt").write_text("0")
     done = run("freeze", "--offline", "-q", "--", "python", "hold.py", cwd=folder, path=[environment])
@@ -132,6 +133,44 @@ def started(
             running.process.wait()
 
 
+class Index:
+    """A package index on this machine: one page for every package; its files never come."""
+
+    def __init__(self) -> None:
+        self.page = ""
+        self.asked_for_file = threading.Event()
+        self._closing = threading.Event()
+        index = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path.endswith(".whl"):
+                    index.asked_for_file.set()
+                    index._closing.wait(120)
+                    return
+                body = f"<!DOCTYPE html><html><body>{index.page}</body></html>".encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *arguments: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/simple/"
+
+    def close(self) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
 class Proxy(threading.Thread):
     """A socket that leads to the Docker engine until it is cut: the engine as if it had been stopped."""
 
@@ -173,10 +212,8 @@ class Proxy(threading.Thread):
         """Nothing answers any more, and what was under way breaks off."""
         self.path.unlink(missing_ok=True)
         for connection in (self.server, *self.open):
-            try:
+            with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             connection.close()
 
 

@@ -1,4 +1,4 @@
-"""Bad input and failing machines, as a user meets them: one sentence, the right exit code, nothing half-written."""
+"""Bad input and failing machines: one sentence, the right exit code, and nothing half-written."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ from envfreeze.records.environment import SystemPackage
 from envfreeze.records.files import FileEntry, Gap
 from envfreeze.records.lock import Lock
 
-from ._hostile import change, copied, freeze_project, traces, with_package, with_run
+from ._hostile import Index, change, copied, freeze_project, traces, with_package, with_run
 from .conftest import ENGINES, Result, run
 
 
 @pytest.fixture(scope="session")
 def frozen(tmp_path_factory: pytest.TempPathFactory, bare_environment: Path) -> Path:
     return freeze_project(tmp_path_factory.mktemp("bad") / "project", bare_environment)
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    served = Index()
+    yield served
+    served.close()
 
 
 @pytest.fixture
@@ -121,11 +128,23 @@ def test_folders_that_do_not_exist(spoiled: Path) -> None:
     assert not (spoiled / "nowhere").exists()
 
 
+PINNED = {"name": "six", "version": "99.99.99", "file": "six-99.99.99-py3-none-any.whl"}
+
+
+def test_a_pinned_version_that_no_index_has(spoiled: Path, index: Index) -> None:
+    index.page = '<a href="six-1.0.0-py3-none-any.whl">six-1.0.0-py3-none-any.whl</a>'
+    change(spoiled, with_package(**PINNED, index=index.url))
+    done = run("build", "--engine", "local", cwd=spoiled)
+    refused(done, 2, "no package index has", "six==99.99.99")
+    assert traces(spoiled) == []
+
+
 @pytest.mark.index
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_pinned_version_that_no_index_has(spoiled: Path, engine: str) -> None:
-    change(spoiled, with_package(name="six", version="99.99.99", file="six-99.99.99-py3-none-any.whl"))
-    refused(run("build", "--engine", engine, cwd=spoiled), 2, "no package index has", "six==99.99.99")
+@pytest.mark.engine
+def test_a_pinned_version_that_no_index_has_in_an_image(spoiled: Path) -> None:
+    change(spoiled, with_package(**PINNED))
+    done = run("build", "--engine", "docker", cwd=spoiled)
+    refused(done, 2, "no package index has", "six==99.99.99")
     assert traces(spoiled) == []
 
 
@@ -229,42 +248,28 @@ WRITES = "import sys\nopen('owned-by-a-replay', 'w').write('x')\nopen(sys.argv[1
 
 
 @pytest.mark.parametrize("machine", ["isolating", "bare"])
-@pytest.mark.parametrize("place", ["/etc", "/", "victim"])
 def test_the_local_engine_writes_nowhere_but_in_its_workspace(
-    tmp_path: Path, bare_environment: Path, place: str, machine: str
+    tmp_path: Path, bare_environment: Path, machine: str
 ) -> None:
     """Not even where bubblewrap and namespaces are missing does a lock choose where relative paths lead."""
-    victim = tmp_path / "victim"
+    victim, project = tmp_path / "victim", tmp_path / "project"
     victim.mkdir()
-    target = str(victim) if place == "victim" else place
-    project = tmp_path / "project"
     project.mkdir()
     (project / "writes.py").write_text(WRITES)
-    run(
-        "freeze",
-        "--offline",
-        "-q",
-        "--",
-        "python",
-        "writes.py",
-        "plain",
-        cwd=project,
-        path=[bare_environment],
-    )
-    change(project, with_run(directory=target, project=target, folders=()))
+    freeze = ("freeze", "--offline", "-q", "--", "python", "writes.py", "plain")
+    run(*freeze, cwd=project, path=[bare_environment])
     env = {} if machine == "isolating" else {"PATH": str(_without_sandbox(tmp_path))}
-    for edit in (
-        with_run(),
-        with_run(project=str(tmp_path / "project"), command=("python", "-c", WRITES, "plain")),
-    ):
-        change(project, edit)
-        done = run("replay", "--engine", "local", "--json", cwd=project, env=env)
-        assert done.returncode in (0, 1), done.stderr
-        assert ("keeps the command from this machine's other files" in done.stderr) == (
-            not any("file system" in word for word in done.json["run"]["isolated"])
-        )
-    assert not Path(target, "owned-by-a-replay").exists()
-    assert not Path(target, "plain").exists()
+    for place in ("/etc", "/", str(victim)):
+        for home in (place, str(project)):
+            command = ("python", "writes.py" if home == place else f"{project}/writes.py", "plain")
+            change(project, with_run(directory=place, project=home, folders=(), command=command))
+            done = run("replay", "--engine", "local", "--json", cwd=project, env=env)
+            assert done.returncode in (0, 1), done.stderr
+            kept_apart = any("file system" in word for word in done.json["run"]["isolated"])
+            warned = "keeps the command from this machine's other files" in done.stderr
+            assert warned != kept_apart
+            assert not Path(place, "owned-by-a-replay").exists()
+            assert not Path(place, "plain").exists()
 
 
 def _without_sandbox(folder: Path) -> Path:
@@ -296,7 +301,9 @@ def test_links_and_outside_files_of_a_lock_lead_nowhere(spoiled: Path, tmp_path:
         return with_run(files=files)(lock)
 
     change(spoiled, edit)
-    refused(run("replay", "--engine", engine, cwd=spoiled), 2, "in its way")
+    done = run("replay", "--engine", engine, cwd=spoiled)
+    if engine == "local":
+        refused(done, 2, "in its way")
     assert [path.name for path in victim.iterdir()] == ["notes.txt"]
     assert (victim / "notes.txt").read_text() == "mine"
 
@@ -332,7 +339,7 @@ def test_a_full_disk(mounted: Callable[[str], Path], bare_environment: Path) -> 
     fill(project / "fill")
     for engine in ("local", *(["docker"] if _docker_works() else [])):
         done = run("replay", "--engine", engine, cwd=project)
-        assert "no space left" in done.stderr.lower(), done.stderr
+        assert re.search("no space left|disk is full", done.stderr.lower()), done.stderr
         refused(done, 3, "Free some space")
         assert traces(project) == []
     (project / "fill").unlink()
@@ -392,25 +399,33 @@ def test_a_read_only_folder(mounted: Callable[[str], Path], frozen: Path, bare_e
     assert (project / "envfreeze.lock").read_bytes() == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="needs another user")
-def test_a_folder_without_permission(frozen: Path, tmp_path: Path) -> None:
-    project = copied(frozen, tmp_path / "project")
-    project.chmod(0o555)
-    (project / ".envfreeze").chmod(0o555)
-    (project / ".envfreeze" / "lock").chmod(0o444)
-    script = (
-        "import os, sys; sys.argv = ['envfreeze', *sys.argv[1:]]\n"
-        "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "from envfreeze.cli._main import run; sys.exit(run(sys.argv[1:]))"
+def test_a_folder_without_permission(spoiled: Path, bare_environment: Path) -> None:
+    before = (spoiled / "envfreeze.lock").read_bytes()
+    for path in (spoiled / ".envfreeze" / "lock", spoiled / ".envfreeze", spoiled):
+        path.chmod(0o555)
+    # Root without the capability that makes permissions void to it (capabilities(7)).
+    ordinary = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    command = [
+        *ordinary,
+        sys.executable,
+        "-m",
+        "envfreeze",
+        "freeze",
+        "--offline",
+        "--",
+        "python",
+        "-c",
+        "print(1)",
+    ]
+    env = os.environ | {"PATH": f"{bare_environment}:{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=spoiled, env=env, capture_output=True, text=True)
+    spoiled.chmod(0o755)
+    (spoiled / ".envfreeze").chmod(0o755)
+    refused(
+        Result(done.args, done.returncode, done.stdout, done.stderr), 3, "permission denied", "permissions"
     )
-    for parent in project.parents:
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o555)
-    warm = "import envfreeze.observer.watch, envfreeze.workflow, envfreeze.records.lockfile\n"
-    command = [sys.executable, "-c", warm + script, "freeze", "--offline", "--", "/bin/true"]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
-    project.chmod(0o755)
-    refused(Result(done.args, done.returncode, done.stdout, done.stderr), 3, "permission denied")
+    assert done.stdout == ""
+    assert (spoiled / "envfreeze.lock").read_bytes() == before
 
 
 def test_failures_as_json_are_one_object(spoiled: Path) -> None:

@@ -242,7 +242,37 @@ def test_a_module_with_workers_and_children(
     assert {"pkg/__main__.py", "pkg/work.py", "child.py", "in.txt"} <= recorded
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_uv_run_in_a_project_with_an_environment_of_its_own(
+    project: Path, tmp_path: Path, engine: str
+) -> None:
+    """The image is the environment that uv would look for, so uv itself is not needed in it."""
+    write(project / "pyproject.toml", "[project]\nname = 'job'\nversion = '1'\nrequires-python = '>=3.11'\n")
+    write(project / "train.py", "import sys\nopen('made.txt', 'w').write(sys.argv[1])\n")
+    _packages.make_environment(project / ".venv")
+    uv = Path(_packages.uv.find_uv_bin())
+    subprocess.run([uv, "lock", "-q", "--offline", "--python", project / ".venv"], cwd=project, check=True)
+    freeze(project, "uv", "run", "--offline", "train.py", "--lr=1", path=uv.parent)
+    assert (project / "made.txt").read_text() == "--lr=1"
+    reviewer = leave(project, to=tmp_path / "reviewer")
+    assert replay(reviewer, engine)["made.txt"] == "identical"
+
+
 # Odd folders
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_command_in_a_subfolder_of_the_project(
+    project: Path, environment: Path, tmp_path: Path, engine: str
+) -> None:
+    code = "open('../made above.txt', 'w').write('1')\nopen('made.txt', 'w').write('2')\n"
+    write(project / "steps" / "train.py", code)
+    words = ["freeze", "--offline", "--project", "..", "--", "python", "train.py"]
+    done = run(*words, cwd=project / "steps", path=[environment])
+    assert done.returncode == 0, done.stderr
+    reviewer = leave(project, environment.parent, to=tmp_path / "reviewer")
+    verdicts = replay(reviewer, engine)
+    assert {"made above.txt", "steps/made.txt"} <= set(verdicts)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

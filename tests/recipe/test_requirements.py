@@ -96,6 +96,13 @@ def test_all_that_cannot_be_installed_are_named() -> None:
     assert raised.value.hint
 
 
+def test_of_many_that_cannot_be_installed_a_few_are_named() -> None:
+    with pytest.raises(InputError) as raised:
+        requirements(lock(*[package(f"p{number:02}", sha256=None) for number in range(60)]))
+    assert "p00 1.0, p01 1.0" in str(raised.value) and "and 55 more" in str(raised.value)
+    assert len(str(raised.value)) < 300
+
+
 LINE = re.compile(
     r"[a-z0-9-]+(==[A-Za-z0-9.!+]+| @ https?://[^\s#$\\]+) --hash=sha256:[0-9a-f]{64}"
     r"|--(extra-)?index-url https?://[^\s#$\\]+|--no-index|#.*"
