@@ -140,3 +140,8 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T], *, workers: int 
         told.set()
         pool.shutdown(wait=False, cancel_futures=True)
         wait([future for future in futures if not future.cancelled()], timeout=patience)
+
+
+def user_cache() -> Path:
+    """Where this user's caches of envfreeze lie, by the XDG base directory specification."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "envfreeze"

@@ -112,7 +112,7 @@ class Store:
     @contextlib.contextmanager
     def _incoming(self) -> Iterator[IO[bytes]]:
         self.create()
-        with naming(self.root), tempfile.NamedTemporaryFile(dir=self.root / "tmp", delete=False) as stream:
+        with naming(self.root), self._named() as stream:
             try:
                 yield stream
             finally:
@@ -180,11 +180,23 @@ class Store:
     def temporary(self) -> Iterator[Path]:
         """A folder for unfinished work, removed afterwards."""
         self.create()
-        folder = Path(tempfile.mkdtemp(dir=self.root / "tmp"))
+        self._clear_litter()
+        folder = Path(tempfile.mkdtemp(dir=self.root / "tmp", prefix=_owner()))
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _named(self) -> IO[bytes]:
+        return tempfile.NamedTemporaryFile(dir=self.root / "tmp", prefix=_owner(), delete=False)
+
+    def _clear_litter(self) -> None:
+        """Remove what processes that are gone left unfinished, for example after a kill or a power cut."""
+        for entry in (self.root / "tmp").iterdir():
+            host, _, pid = entry.name.rpartition(".")[0].rpartition(".")
+            if host == _HOST and pid.isdecimal() and not Path("/proc", pid).exists():
+                with contextlib.suppress(OSError):
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     @contextlib.contextmanager
     def locked(self, activity: str, *, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
@@ -214,6 +226,14 @@ class Store:
                 yield
             finally:
                 stream.truncate(0)
+
+
+_HOST = os.uname().nodename
+"""Process ids mean something on one machine only, while a project may lie on a shared disk."""
+
+
+def _owner() -> str:
+    return f"{_HOST}.{os.getpid()}."
 
 
 def _is_text(entries: Iterable[FileEntry]) -> bool:

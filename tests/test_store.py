@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import multiprocessing
+import os
 import time
 from pathlib import Path
 
@@ -97,3 +98,25 @@ def test_a_second_process_waits_and_says_who_holds_the_lock(tmp_path: Path) -> N
         assert process.exitcode is not None or not process.is_alive() or said
     process.join()
     assert said == [f"waiting for envfreeze freeze (process {process.pid}), which is at work in {tmp_path}"]
+
+
+def test_what_a_killed_process_left_is_cleared_and_what_a_living_one_does_is_not(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.temporary() as own:
+        process = multiprocessing.get_context("spawn").Process(target=_leave, args=(tmp_path,))
+        process.start()
+        process.join()
+        assert len(list((store.root / "tmp").iterdir())) == 3
+        with store.temporary() as another:
+            assert set((store.root / "tmp").iterdir()) == {own, another}
+
+
+def _leave(root: Path) -> None:
+    """Die as by a kill, in the middle of two things."""
+    store = Store(root)
+    unfinished = store.temporary()
+    folder = unfinished.__enter__()
+    (folder / "half").write_text("half")
+    incoming = store._incoming()
+    incoming.__enter__().write(b"half")
+    os._exit(9)

@@ -7,7 +7,6 @@ A digest names its file, so no rule of platforms or versions is needed; what was
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from envfreeze import files
 from envfreeze.errors import EnvironmentFailure, InputError
+from envfreeze.files import user_cache
 from envfreeze.probes._index import Index, IndexFile, Unreachable
 from envfreeze.probes.pip import DEFAULT_INDEX, Configuration
 from envfreeze.progress import Progress
@@ -84,8 +84,7 @@ def _with_indexes_of(recipe: Recipe, pip: Configuration) -> Configuration:
 
 
 def _folder(digest: str) -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base, "envfreeze", "wheels", digest)
+    return user_cache() / "wheels" / digest
 
 
 def _cached(digest: str) -> Path | None:

@@ -1,7 +1,8 @@
 """Environments of the local engine: made once for each recipe, below ``.envfreeze/environments``.
 
 Invariant: a folder with the stamp ``envfreeze.json`` is whole. The stamp is written last, and names the path
-that the environment was made at, since scripts in it hold that path. Anything else is made anew.
+that the environment was made at, since scripts in it hold that path. Anything else is made anew, and so is
+what came with a copy of somebody's ``.envfreeze``: a seal in this user's cache says which stamps are ours.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -21,7 +23,7 @@ import msgspec
 from envfreeze.engines._local_install import install
 from envfreeze.engines._local_interpreters import Python, find
 from envfreeze.errors import EnvironmentFailure, InputError
-from envfreeze.files import write
+from envfreeze.files import user_cache, write
 from envfreeze.progress import Progress
 from envfreeze.records.base import Record, Sha256
 from envfreeze.records.recipe import Recipe
@@ -79,11 +81,19 @@ def failure(what: str, error: OSError, path: Path) -> EnvironmentFailure:
 def load(path: Path) -> Environment | None:
     """The finished environment at ``path``, if there is one that still works."""
     try:
-        found = msgspec.json.decode((path / STAMP).read_bytes(), type=Environment)
+        stamp = (path / STAMP).read_bytes()
+        if _seal(path).read_text() != hashlib.sha256(stamp).hexdigest():
+            return None
+        found = msgspec.json.decode(stamp, type=Environment)
     except (OSError, msgspec.MsgspecError):
         return None
     usable = found.path == str(path) and os.access(found.programs / "python", os.X_OK)
     return found if usable else None
+
+
+def _seal(path: Path) -> Path:
+    """Where it is kept that this user made the environment at ``path``."""
+    return user_cache() / "environments" / hashlib.sha256(os.fsencode(path)).hexdigest()
 
 
 def _as_good_as_it_gets(found: Environment, recipe: Recipe) -> bool:
@@ -116,7 +126,9 @@ def _make(recipe: Recipe, path: Path, store: Store, progress: Progress) -> Envir
             installer=installer,
             notes=notes,
         )
-        write(path / STAMP, msgspec.json.encode(made))
+        stamp = msgspec.json.encode(made)
+        write(path / STAMP, stamp)
+        write(_seal(path), hashlib.sha256(stamp).hexdigest().encode())
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise

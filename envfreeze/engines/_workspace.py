@@ -7,7 +7,6 @@ checked against their digests while they are copied, and links are made last, so
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -19,13 +18,11 @@ from envfreeze import tree
 from envfreeze.errors import InputError
 from envfreeze.files import chunks, in_parallel
 from envfreeze.records.files import FileEntry
+from envfreeze.snapshot import share_blocks
 from envfreeze.store import Store
 
 OUTSIDE = "@root"
 """Folder below the outputs for what was written outside of the project (see ``Engine.run``)."""
-
-_FICLONE = 0x40049409
-"""ioctl_ficlone(2): share the blocks of the source, on file systems that can (btrfs, XFS)."""
 
 
 class Workspace(NamedTuple):
@@ -103,7 +100,7 @@ def _copy_verified(entry: FileEntry, target: Path, store: Store) -> None:
         store.verified(entry.sha256, what=entry.path)
     digest = hashlib.sha256()
     with source.open("rb") as reader, target.open("xb") as writer:
-        shared = _share_blocks(reader.fileno(), writer.fileno())
+        shared = share_blocks(reader.fileno(), writer.fileno())
         for chunk in chunks(reader):
             digest.update(chunk)
             if not shared:
@@ -113,14 +110,6 @@ def _copy_verified(entry: FileEntry, target: Path, store: Store) -> None:
         target.unlink()
         store.verified(entry.sha256, what=entry.path)
         raise InputError(f"{entry.path} changed in the store while it was read; try again.")
-
-
-def _share_blocks(source: int, target: int) -> bool:
-    try:
-        fcntl.ioctl(target, _FICLONE, source)
-    except OSError:
-        return False
-    return True
 
 
 def collect(workspace: Workspace, before: Snapshot, outputs: Path, *, outside: Sequence[str] = ()) -> None:

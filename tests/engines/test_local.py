@@ -155,6 +155,21 @@ def test_an_environment_that_was_moved_or_left_half_made_is_made_anew(tmp_path: 
     assert greeting.stdout == "hello\n"
 
 
+def test_an_environment_that_came_with_a_copy_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody's .envfreeze may bring programs of its own under the right name."""
+    store = Store(tmp_path / "project")
+    recipe = recipe_for("")
+    first = ENGINE.build(recipe, store, progress=Silent())
+    marker = Path(first.reference) / "planted"
+    marker.touch()
+    assert ENGINE.build(recipe, store, progress=Silent()).built is False
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another user's cache"))
+    assert ENGINE.build(recipe, store, progress=Silent()).built is True
+    assert not marker.exists()
+
+
 def test_pip_does_it_where_uv_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_local_install, "find_uv", lambda: None)
     store = Store(tmp_path / "project")
