@@ -62,7 +62,7 @@ def compare_sets(
         sorted({*firsts, *seconds, *original.links, *replay.links} | _files_only(reasons)),
     )
     found += _streams(original, replay, reasons, options) + _exit_status(original, replay)
-    found.sort(key=lambda output: (-output.verdict.rank, output.path))
+    found.sort(key=_importance)
     return Comparison(
         verdict=worst([output.verdict for output in found if output.counts]),
         outputs=tuple(found),
@@ -187,6 +187,11 @@ def _exit_status(original: Side, replay: Side) -> list[OutputComparison]:
     if one == two:
         return [_plain(EXIT_STATUS, Verdict.IDENTICAL, f"{one} in both")]
     return [_plain(EXIT_STATUS, Verdict.DIFFERENT, f"{one} → {two}")]
+
+
+def _importance(output: OutputComparison) -> tuple[int, bool, bool, str]:
+    """The worst first; of equals what names a value before what knows bytes only, files before streams."""
+    return -output.verdict.rank, output.comparator == "bytes", output.path.startswith("<"), output.path
 
 
 def compare_contents(original: Path, replay: Path, options: Options, name: str) -> Judgement:
