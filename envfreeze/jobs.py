@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from envfreeze import tree
+from envfreeze.data import provide
 from envfreeze.errors import InputError
 from envfreeze.files import in_parallel, sha256
 from envfreeze.recipe.command import unwrapped
@@ -25,15 +26,17 @@ def job_for(
     code: Path | str | None,
     limits: Limits | None,
     network: bool,
+    data: Path | str | None = None,
 ) -> Job:
     """What the engine shall run: the command with the recorded variables, switches and files.
 
     Args:
         command: another command than the recorded one; it finds the original's outputs as files too.
         code: a folder whose files, as they are now, take the place of the recorded ones.
+        data: a folder with the data that was recorded by digest only.
 
     Raises:
-        InputError: a recorded file is neither in the store nor in the project folder.
+        InputError: data that was recorded by digest only is not there or has changed, or a recorded file is neither in the store nor in the project folder.
     """
     run = lock.run
     limits = limits or Limits()
@@ -54,22 +57,25 @@ def job_for(
     made = store.entries(run.outputs, what="original outputs")
     if code is not None:
         produced = {entry.path for entry in made} - {entry.path for entry in recorded}
-        entries = _todays_files(Path(code), store, leave_out=produced)
+        outside = tuple(entry for entry in recorded if entry.path.startswith("/"))
+        entries = _todays_files(Path(code), store, leave_out=produced) + outside
     else:
         entries = recorded
-        for entry in entries:
-            _fetch(entry, store, store.root.parent)
+    for entry in entries:
+        _fetch(entry, store, store.root.parent)
     if command is not None:
         # Another command may well read what the original made, for example a trained model.
         present = {entry.path for entry in entries}
         entries += tuple(entry for entry in made if entry.path not in present and _available(entry, store))
     variables |= {name: value for name, value in run.environment.items() if name not in _HOST_ONLY}
+    provided = provide(entries, store, project=run.project, folder=data)
     writable = {str(Path(entry.path).parent) for entry in made if entry.path.startswith("/")}
     return Job(
         command=tuple(command) if command is not None else unwrapped(run.command),
         directory=run.directory,
         project=run.project,
-        files=entries,
+        files=provided.files,
+        mounts=provided.mounts,
         folders=run.folders,
         environment=variables,
         writable=tuple(sorted(writable)),
@@ -83,7 +89,8 @@ _HOST_ONLY = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONEX
 
 
 def _available(entry: FileEntry, store: Store) -> bool:
-    return entry.sha256 is None or entry.sha256 in store
+    """True when the content is in the store, or is not meant to be there."""
+    return entry.sha256 is None or entry.origin is not None or entry.sha256 in store
 
 
 def _fetch(entry: FileEntry, store: Store, project: Path) -> None:
@@ -95,7 +102,7 @@ def _fetch(entry: FileEntry, store: Store, project: Path) -> None:
         store.add_file(here)
         return
     raise InputError(
-        f"{entry.path} is neither in {store.root} nor in {project} with its recorded content "
+        f"{entry.path} is neither in {store.root} nor at {here} with its recorded content "
         f"(sha256 {str(entry.sha256)[:12]}…).",
         hint="Copy .envfreeze/ together with envfreeze.lock, or run today's files with --code .",
     )

@@ -102,8 +102,8 @@ def compare_with_original(
 
 
 def _only_matching(outputs: dict[str, T], patterns: Sequence[str]) -> dict[str, T]:
-    """What the patterns of the freeze call an output; all when there are none."""
-    return {path: value for path, value in outputs.items() if not patterns or matches(path, patterns)}
+    """What the patterns of the freeze call an output; without any, all that is in the project."""
+    return {path: value for path, value in outputs.items() if matches(path, patterns)}
 
 
 def _original(lock: Lock, store: Store) -> tuple[Side, Mapping[str, str]]:

@@ -17,6 +17,7 @@ from envfreeze.errors import EnvfreezeError, InputError
 from envfreeze.progress import Progress, Silent
 from envfreeze.records import lockfile
 from envfreeze.records.comparison import Comparison
+from envfreeze.records.environment import Interpreter
 from envfreeze.records.files import Gap
 from envfreeze.records.lock import SCHEMA_VERSION, Lock
 from envfreeze.records.recipe import BaseImage, Recipe
@@ -35,6 +36,8 @@ def freeze(
     project: Path | str = ".",
     python: str | None = None,
     outputs: Sequence[str] = (),
+    data: Sequence[str] = (),
+    data_limit: int | None = None,
     offline: bool = False,
     dockerfile: bool = True,
     directory: Path | str | None = None,
@@ -49,6 +52,9 @@ def freeze(
         project: the folder that is frozen, and that the lock is written to.
         python: interpreter to freeze when there is no command; by default the one that ``python`` means.
         outputs: patterns of the files that count as outputs; empty means all that is new or changed.
+        data: ``copy``, ``reference``, ``reference:SIZE`` or ``reference:PATTERN``: whether data is copied
+            into the store, or only its digest and origin are recorded.
+        data_limit: bytes of data outside of the project that may be copied; by default 10 GiB.
         offline: ask no package index.
         dockerfile: write a Dockerfile as well.
         directory: where the command runs; by default the current folder.
@@ -63,12 +69,14 @@ def freeze(
         OSError: the project folder cannot be written.
     """
     from envfreeze.observer import target as targets
+    from envfreeze.observer.capture import options
     from envfreeze.observer.watch import watch
 
     progress = progress or Silent()
     folder = _absolute(project)
     if not folder.is_dir():
         raise InputError(f"the project folder {folder} does not exist.")
+    data_options = options(data, folder, data_limit)
     here = _absolute(directory or Path.cwd())
     _check_beforehand(command, folder, here, os.environ if environment is None else environment)
     store = Store(folder)
@@ -82,6 +90,7 @@ def freeze(
                 directory=here,
                 store=store,
                 output_patterns=outputs,
+                data=data_options,
                 environment=environment,
                 passthrough=passthrough,
                 progress=progress,
@@ -129,7 +138,15 @@ def _inspect(
     from envfreeze.observer import target as targets
     from envfreeze.probes import Target, inspect_all
 
-    facts = targets.examine(executable, environment, project)
+    observed = watched.gaps if watched else ()
+    try:
+        facts = targets.examine(executable, environment, project)
+    except EnvfreezeError as error:
+        if watched is None:
+            raise
+        # The run may have taken days: what was seen of it is written down in any case.
+        facts = {}
+        observed += (Gap(what="the interpreter and its packages", why=str(error)),)
     target = Target(
         executable=executable,
         directory=str(project),
@@ -141,9 +158,8 @@ def _inspect(
         project=project,
     )
     sections, gaps = inspect_all(target)
-    observed = watched.gaps if watched else ()
-    if "interpreter" not in sections:
-        raise InputError(f"the interpreter {executable} could not be inspected.")
+    unknown = Interpreter(implementation="unknown", version="unknown", executable=executable)
+    sections.setdefault("interpreter", unknown)
     return Lock(
         envfreeze_lock=SCHEMA_VERSION,
         run=watched.observation if watched else None,
@@ -222,6 +238,7 @@ def replay(
     code: Path | str | None = None,
     limits: Limits | None = None,
     network: bool = False,
+    data: Path | str | None = None,
     options: Options | None = None,
     progress: Progress | None = None,
 ) -> Run:
@@ -234,6 +251,7 @@ def replay(
         code: take the project's files from this folder as they are today, instead of the recorded ones.
         limits: bounds on processor, memory and time.
         network: let the command use the network.
+        data: a folder that holds the data which the lock knows by digest only.
         options: tolerances of the comparison.
 
     Returns:
@@ -260,7 +278,7 @@ def replay(
         )
     store = Store(path.parent)
     switches = settings(lock)
-    job = job_for(lock, store, switches, command=command, code=code, limits=limits, network=network)
+    job = job_for(lock, store, switches, command=command, code=code, limits=limits, network=network, data=data)
     chosen = choose(engine)
     image = chosen.build(_recipe(lock), store, progress=progress)
     progress.step(f"running the command with engine {chosen.name}")
@@ -278,6 +296,29 @@ def replay(
             )
             run = msgspec.structs.replace(run, comparison=comparison)
         return keep(run, unfinished, store)
+
+
+def export(
+    lock_path: Path | str = lockfile.NAME, *, to: str, output: Path | str | None = None
+) -> tuple[tuple[str, str], ...]:
+    """The lock's packages in another tool's format (see ``envfreeze.exports``).
+
+    Args:
+        lock_path: a lockfile, or the folder that it lies in.
+        to: ``pylock``, ``requirements``, ``uv``, ``environment``, ``conda-lock`` or ``explicit``.
+        output: a file to write, or a folder (that exists or ends with ``/``); None writes nothing but the
+            vendored wheels that the text names.
+
+    Returns:
+        Path and text of each file.
+
+    Raises:
+        InputError: the format cannot hold this lock, or a file of somebody else's lies there.
+    """
+    from envfreeze.exports.write import export_lock
+
+    path = _lock_file(lock_path)
+    return export_lock(lockfile.read(path), path.parent, to=to, output=output)
 
 
 def diff(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,23 @@ ENGINE = click.option(
     "--engine", default="auto", show_default=True, help="docker, local (no Docker needed), or auto."
 )
 LEVELS = ("identical", "equivalent", "close")
+
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes such as 512m or 4g."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+)([kmgt]?)b?", str(value).strip().lower())
+        if match is None or int(match[1]) == 0:
+            self.fail(f"{value!r} is not a size such as 512m or 4g.", param, ctx)
+        return int(match[1]) * _UNITS[match[2]]
 
 
 class CommandAfterDashes(click.Command):

@@ -10,12 +10,14 @@ import click
 
 from envfreeze.cli._common import (
     CommandAfterDashes,
+    Size,
     Terminal,
     emit,
     given_command,
     output_options,
     printable,
 )
+from envfreeze.errors import InputError
 
 if TYPE_CHECKING:
     from envfreeze.records.lock import Lock
@@ -37,6 +39,18 @@ if TYPE_CHECKING:
     multiple=True,
     help="Only matching files are outputs, e.g. 'results/**'; a pattern outside the project adds files.",
 )
+@click.option(
+    "--data",
+    metavar="copy|reference[:SIZE|:PATTERN]",
+    multiple=True,
+    help="Record only digest and origin of data above a size (100m), or that matches; default: copy all.",
+)
+@click.option(
+    "--data-limit",
+    type=Size(),
+    metavar="SIZE",
+    help="How much data outside the project may be copied; default: 10g.",
+)
 @click.option("--offline", is_flag=True, help="Ask no package index.")
 @click.option("--no-dockerfile", is_flag=True, help="Write the lock only.")
 @output_options
@@ -46,6 +60,8 @@ def freeze(
     project: Path,
     python: str | None,
     outputs: tuple[str, ...],
+    data: tuple[str, ...],
+    data_limit: int | None,
     offline: bool,
     no_dockerfile: bool,
     as_json: bool,
@@ -61,13 +77,17 @@ def freeze(
     from envfreeze import workflow
 
     if stray:
-        raise click.UsageError(f"put -- before the command: envfreeze freeze -- {shlex.join(stray)}")
+        raise InputError(
+            "the command has to come after --.", hint=f"Try: envfreeze freeze -- {shlex.join(stray)}"
+        )
     command = given_command()
     lock = workflow.freeze(
         command,
         project=project,
         python=python,
         outputs=outputs,
+        data=data,
+        data_limit=data_limit,
         offline=offline,
         dockerfile=not no_dockerfile,
         passthrough=(2, 2) if as_json else (1, 2),
@@ -94,15 +114,21 @@ def _summary(lock: Lock) -> None:
         click.echo("  " + printable(text), err=True)
 
     python = f"{lock.interpreter.implementation} {lock.interpreter.version}"
-    say(f"{python}, {len(lock.packages)} packages, {lock.cpu.model or 'unknown processor'}")
+    packages = _count(len(lock.packages), "package")
+    say(f"{python}, {packages}, {lock.cpu.model or 'unknown processor'}")
     if lock.run is not None:
         say(f"{shlex.join(lock.run.command)}: {lock.run.duration:.1f} s")
-        say(f"read {lock.run.files.count} project files, made {lock.run.outputs.count} outputs")
+        read = _count(lock.run.files.count, "file")
+        say(f"read {read}, made {_count(lock.run.outputs.count, 'output')}")
     for gap in lock.gaps[:8]:
         click.echo(click.style("! ", fg="yellow") + printable(f"{gap.what}: {gap.why}"), err=True)
     if len(lock.gaps) > 8:
         say(f"and {len(lock.gaps) - 8} more gaps: envfreeze show")
     say("wrote envfreeze.lock; next: envfreeze replay")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 COMMAND = freeze

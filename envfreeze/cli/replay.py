@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from envfreeze.cli._common import (
     ENGINE,
     LOCK,
     CommandAfterDashes,
+    Size,
     Terminal,
     comparison_options,
     console,
@@ -22,22 +22,6 @@ from envfreeze.cli._common import (
     options,
     output_options,
 )
-
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-
-
-class _Size(click.ParamType[int]):
-    """A number of bytes such as 512m or 4g."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+)([kmgt]?)b?", str(value).strip().lower())
-        if match is None or int(match[1]) == 0:
-            self.fail(f"{value!r} is not a size such as 512m or 4g.", param, ctx)
-        return int(match[1]) * _UNITS[match[2]]
 
 
 class _Positive(click.FloatRange):
@@ -66,9 +50,15 @@ class _Positive(click.FloatRange):
     type=click.Path(path_type=Path),
     help="Use the files of this folder as they are today instead of the recorded ones.",
 )
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where the data lies that the lock knows by digest only; it is seen read-only.",
+)
 @click.option("--network", is_flag=True, help="Let the command use the network; by default it has none.")
 @click.option("--timeout", type=_Positive(), help="Seconds until it is stopped.")
-@click.option("--memory", type=_Size(), help="Memory limit, e.g. 4g.")
+@click.option("--memory", type=Size(), help="Memory limit, e.g. 4g.")
 @click.option("--cpus", type=_Positive(), help="Processor limit, e.g. 2.")
 @comparison_options
 @output_options
@@ -76,6 +66,7 @@ def replay(
     lock: Path,
     engine: str,
     code: Path | None,
+    data: Path | None,
     network: bool,
     timeout: float | None,
     memory: int | None,
@@ -104,6 +95,7 @@ def replay(
         code=code,
         limits=Limits(cpus=cpus, memory=memory, timeout=timeout),
         network=network,
+        data=data,
         options=options(rtol, atol),
         progress=Terminal(quiet=quiet, verbose=verbose or bool(command)),
     )

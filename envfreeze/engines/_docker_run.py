@@ -98,10 +98,11 @@ def _worker(
         options["nano_cpus"] = int(limits.cpus * 1e9)
     if limits.memory:
         options |= {"mem_limit": limits.memory, "memswap_limit": limits.memory}
-    private = f"exec,nosuid,nodev,uid={USER},gid={USER}"
-    in_memory = dict.fromkeys(place.temporary, "exec,nosuid,nodev,mode=1777")
+    # Open to all, as Podman knows no owner here; nobody else is in the container.
+    open_to_all = "exec,nosuid,nodev,mode=1777"
+    in_memory = dict.fromkeys(place.temporary, open_to_all)
     if not any(volume == HOME or HOME.startswith(f"{volume}/") for volume in place.volumes):
-        in_memory[HOME] = f"{private},mode=0755"
+        in_memory[HOME] = open_to_all
     worker = client.containers.create(
         image.reference,
         _command(job, place),

@@ -39,18 +39,24 @@ def view(job: Job, environment: Environment, workspace: Workspace, scratch: Path
     temporary.mkdir()
     temporary.chmod(0o1777)
     if not kind.startswith("bubblewrap"):
+        if "HOME" in job.environment:
+            home = workspace.place(job.environment["HOME"])
+            home.mkdir(parents=True, exist_ok=True)
         return View(kind, str(workspace.project), str(home), str(temporary), notes=_outside_notes(job))
     project = job.project if sandbox.possible(job.project) else sandbox.ELSEWHERE
+    recorded_home = job.environment.get("HOME", "")
+    home_here = recorded_home if recorded_home and not sandbox.is_system(recorded_home) else sandbox.HOME
     outside, notes = _outside(job, workspace)
     mounts = [
         sandbox.Mount("/tmp", temporary, True),  # noqa: S108 - inside the sandbox
         sandbox.Mount("/var/tmp", temporary, True),  # noqa: S108
-        sandbox.Mount(sandbox.HOME, home, True),
+        sandbox.Mount(home_here, home, True),
         *outside,
         sandbox.Mount(project, workspace.project, True),
         *_environment(environment),
+        *(sandbox.Mount(mount.path, Path(mount.source)) for mount in job.mounts),
     ]
-    return View(kind, project, sandbox.HOME, "/tmp", tuple(mounts), notes)  # noqa: S108
+    return View(kind, project, home_here, "/tmp", tuple(mounts), notes)  # noqa: S108
 
 
 def _environment(environment: Environment) -> Iterator[sandbox.Mount]:
@@ -99,7 +105,10 @@ def _outside_notes(job: Job) -> tuple[str, ...]:
     paths += job.writable
     if not paths:
         return ()
-    return (f"files outside of the project are this machine's own, for example {paths[0]}",)
+    return (
+        "files outside of the project are this machine's own, unless the command or a variable names them, "
+        f"for example {paths[0]}",
+    )
 
 
 class Wrapped(NamedTuple):

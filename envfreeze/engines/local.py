@@ -5,11 +5,15 @@ It shares kernel, C library and system libraries with the machine, and says so i
 
 from __future__ import annotations
 
+import posixpath
 import time
 from pathlib import Path
 
+import msgspec
+
+from envfreeze.data import led_to_sources
 from envfreeze.engines import Check, _local_isolation, _local_process, _local_sandbox
-from envfreeze.engines._local_command import Fitted, fit, with_links_moved
+from envfreeze.engines._local_command import Fitted, fit, moved, with_links_moved
 from envfreeze.engines._local_environment import Environment, failure, load, prepare
 from envfreeze.engines._local_install import find_uv
 from envfreeze.engines._workspace import Workspace, collect, lay_out, scan
@@ -78,7 +82,8 @@ def _run(
     fitted = fit(job, environment, project=view.project, home=view.home, temporary=view.temporary)
     if not view.isolated:
         progress.warn(_NOT_ISOLATED)
-        fitted = _kept_inside(fitted, workspace)
+        fitted = _kept_inside(_with_outside_moved(fitted, job, workspace), workspace)
+        job = msgspec.structs.replace(job, files=tuple(led_to_sources(job.files, job.mounts)))
     lay_out(with_links_moved(job, view.project), workspace, store)
     _make_directory(job, workspace)
     before = scan(workspace)
@@ -102,6 +107,23 @@ _NOT_ISOLATED = (
     "nothing here keeps the command from this machine's other files: replay only what you trust, "
     "or install bubblewrap"
 )
+
+
+def _with_outside_moved(fitted: Fitted, job: Job, workspace: Workspace) -> Fitted:
+    """Words of the command and variables that name recorded files outside of the project lead to the copies."""
+    folders = {posixpath.dirname(entry.path) for entry in job.files if entry.path.startswith("/")} - {"/"}
+
+    def led(text: str) -> str:
+        for folder in sorted(folders, key=len, reverse=True):
+            led_there = moved(text, folder, str(workspace.place(folder)))
+            if led_there != text:
+                return led_there
+        return text
+
+    variables = {
+        name: led(value) if name in job.environment else value for name, value in fitted.variables.items()
+    }
+    return fitted._replace(command=tuple(map(led, fitted.command)), variables=variables)
 
 
 def _kept_inside(fitted: Fitted, workspace: Workspace) -> Fitted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from envfreeze.redact import url_without_credentials
 
@@ -36,8 +36,13 @@ _SECRET = re.compile(r"TOKEN|KEY|SECRET|PASSW|CREDENTIAL|AUTH|COOKIE|PRIVATE", r
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s,;|'\"]+")
 
 
-def split(environment: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+def split(
+    environment: Mapping[str, str], further: Collection[str] = ()
+) -> tuple[dict[str, str], tuple[str, ...]]:
     """The variables that matter, with values, and the sorted names of all others.
+
+    Args:
+        further: names of more variables that matter.
 
     A name that looks secret keeps its value out even inside a family; URLs in values lose their credentials.
     """
@@ -46,11 +51,16 @@ def split(environment: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ..
     for name in sorted(environment):
         if name.startswith(INTERNAL):
             continue
-        if _matters(name) and not _SECRET.search(name) and _is_text(environment[name]):
+        if (_matters(name) or name in further) and may_be_recorded(name, environment[name]):
             values[name] = _URL.sub(lambda match: url_without_credentials(match[0]), environment[name])
         else:
             names.append(name.encode(errors="replace").decode())
     return values, tuple(names)
+
+
+def may_be_recorded(name: str, value: str) -> bool:
+    """False for our own variables, for names that look secret, and for what is no text."""
+    return not (name.startswith(INTERNAL) or _SECRET.search(name)) and _is_text(value)
 
 
 def _matters(name: str) -> bool:

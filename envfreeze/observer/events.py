@@ -63,6 +63,14 @@ class Events(Record):
     libraries: tuple[str, ...] = ()
     """Shared libraries mapped at the end of any process."""
     numerics: tuple[dict[str, Any], ...] = ()
+    parameters: tuple[tuple[str, str, str, str, str], ...] = ()
+    """Owner, name, value, source and origin, each as an agent said it."""
+    variables: tuple[tuple[str, bool, str], ...] = ()
+    """Variables of the environment that the project's code read: name, whether it was set, where."""
+    parameter_errors: int = 0
+    """How often an agent failed to see a parameter."""
+    parameter_error: str = ""
+    """The first failure of these."""
     errors: int = 0
     """How often an agent failed."""
     error: str = ""
@@ -120,6 +128,9 @@ def _merge(reports: Iterable[list[Any]]) -> Events:
     programs: dict[Program, None] = {}
     libraries: set[str] = set()
     numerics: dict[str, dict[str, Any]] = {}
+    parameters: dict[tuple[str, str, str, str, str], None] = {}
+    variables: dict[tuple[str, bool, str], None] = {}
+    parameter_errors, parameter_error = 0, ""
     errors, error = 0, ""
     for lines in reports:
         process = _process(lines)
@@ -134,12 +145,19 @@ def _merge(reports: Iterable[list[Any]]) -> Events:
                     written[path] = min(when, written.get(path, when))
                 case ["p", int(), str(program), list(argv)]:
                     programs[Program(program=program, argv=tuple(map(str, argv)))] = None
+                case ["h", str(owner), list(rows)]:
+                    parameters |= {(owner, *row): None for row in rows if _is_parameter(row)}
+                case ["e", str(name), bool(is_set), str(place)]:
+                    variables[(name, is_set, place)] = None
                 case {"libraries": list(found), "numerics": list(facts)}:
                     libraries.update(path for path in found if isinstance(path, str))
                     numerics |= {_key(fact): fact for fact in facts if isinstance(fact, dict)}
             if isinstance(line, dict) and isinstance(line.get("errors"), int):
                 errors += line["errors"]
                 error = error or str(line.get("error", ""))
+            if isinstance(line, dict) and isinstance(line.get("parameter_errors"), int):
+                parameter_errors += line["parameter_errors"]
+                parameter_error = parameter_error or str(line.get("parameter_error", ""))
         processes.append(msgspec.structs.replace(process, read=frozenset(own)))
     return Events(
         processes=tuple(processes),
@@ -148,6 +166,10 @@ def _merge(reports: Iterable[list[Any]]) -> Events:
         programs=tuple(programs),
         libraries=tuple(sorted(libraries)),
         numerics=tuple(numerics.values()),
+        parameters=tuple(parameters),
+        variables=tuple(variables),
+        parameter_errors=parameter_errors,
+        parameter_error=parameter_error,
         errors=errors,
         error=error,
     )
@@ -158,6 +180,10 @@ def _process(lines: list[Any]) -> Process:
         return msgspec.convert(lines[0] if lines else {}, Process)
     except msgspec.ValidationError:
         return Process()
+
+
+def _is_parameter(row: Any) -> bool:
+    return isinstance(row, list) and len(row) == 4 and all(isinstance(part, str) for part in row)
 
 
 def _key(fact: dict[str, Any]) -> str:

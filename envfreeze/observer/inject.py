@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 AGENT = Path(__file__).parent / "agent"
-_FILES = ("sitecustomize.py", "envfreeze_agent.py", "envfreeze_agent_report.py")
+_FILES = ("sitecustomize.py", "envfreeze_*.py")
+"""Patterns of the files that make up the agent."""
 
 
 SHIM = Path(__file__).parent / "shim" / "libenvfreeze-shim.so"
@@ -53,8 +54,8 @@ def inject(environment: Mapping[str, str], *, folder: Path, project: Path) -> di
     agent = folder / "agent"
     agent.mkdir()
     events_folder(folder).mkdir()
-    for name in _FILES:
-        shutil.copyfile(AGENT / name, agent / name)
+    for path in (path for pattern in _FILES for path in AGENT.glob(pattern)):
+        shutil.copyfile(path, agent / path.name)
     changed = dict(environment)
     projects = {os.fspath(project): None, os.path.realpath(project): None}
     changed["ENVFREEZE_AGENT"] = str(events_folder(folder))

@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from envfreeze import tree
 from envfreeze.observer.events import Events
 from envfreeze.observer.outputs import printable, store_files
 from envfreeze.records.files import FileEntry, Gap
 from envfreeze.store import Store
+
+if TYPE_CHECKING:
+    from envfreeze.observer.classes import Classes
+    from envfreeze.observer.reference import Referenced
 
 LARGEST_POSSIBLY_READ = 1 << 20
 """Bytes: a larger file is recorded only when something said that it was read."""
@@ -133,19 +139,31 @@ def possibly_read(before: Snapshot, after: Snapshot) -> tuple[set[str], int]:
 
 
 def store_inputs(
-    paths: set[str], before: Snapshot, after: Snapshot, kept: Path, project: Path, store: Store
+    paths: set[str],
+    before: Snapshot,
+    after: Snapshot,
+    kept: Path,
+    project: Path,
+    store: Store,
+    *,
+    classes: Classes | None = None,
+    referenced: Referenced | None = None,
 ) -> tuple[list[FileEntry], list[Gap]]:
     """Take the content that files had before the run.
 
     Args:
         paths: members of ``before``.
         kept: folder of the copies that the agents made before files were overwritten.
+        classes: the project's rules of what is a secret.
+        referenced: which files are recorded by digest and origin alone.
 
     Raises:
         OSError: the store cannot be written.
     """
     unchanged = sorted(path for path in paths if after.files.get(path) == before.files[path])
-    entries, gaps = store_files(unchanged, project, store, what="the file")
+    entries, gaps = store_files(
+        unchanged, project, store, what="the file", classes=classes, referenced=referenced
+    )
     lost: list[str] = []
     for path in sorted(paths.difference(unchanged)):
         if path in before.links:
@@ -153,7 +171,7 @@ def store_inputs(
         elif not _is_the_state_before(f"{kept}/{path}", before.files[path]):
             lost.append(path)
         else:
-            found, more = store_files([path], kept, store, what="the file")
+            found, more = store_files([path], kept, store, what="the file", classes=classes)
             entries += [_with_mode(entry, project) for entry in found]
             gaps += more
     return entries, gaps + lost_states(lost)
@@ -163,7 +181,7 @@ def _with_mode(entry: FileEntry, project: Path) -> FileEntry:
     """Copies have no execute bit: take it from the file that took the place."""
     if not os.access(f"{project}/{entry.path}", os.X_OK):
         return entry
-    return FileEntry(path=entry.path, size=entry.size, sha256=entry.sha256, executable=True)
+    return msgspec.structs.replace(entry, executable=True)
 
 
 def _is_the_state_before(copy: str, status: tree.Stat) -> bool:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import glob
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envfreeze import tree
-from envfreeze.files import in_parallel
-from envfreeze.observer.sensitive import looks_secret
+from envfreeze.observer.classes import Classes, plain
+from envfreeze.observer.patterns import matches_one
 from envfreeze.records.files import FileEntry, Gap
+from envfreeze.snapshot import UNREADABLE, Missed, take
 from envfreeze.store import Store
+
+if TYPE_CHECKING:
+    from envfreeze.observer.reference import Referenced
 
 
 def matches(path: str, patterns: Sequence[str]) -> bool:
@@ -27,7 +30,7 @@ def matches(path: str, patterns: Sequence[str]) -> bool:
     applicable = [pattern for pattern in patterns if pattern.startswith("/") == outside]
     if not applicable:
         return not outside
-    return any(_expression(pattern).match(path) for pattern in applicable)
+    return any(matches_one(path, pattern) for pattern in applicable)
 
 
 def normalized(patterns: Sequence[str], project: Path) -> tuple[str, ...]:
@@ -40,31 +43,6 @@ def normalized(patterns: Sequence[str], project: Path) -> tuple[str, ...]:
         relative = os.path.relpath(whole, root) if inside else whole
         found.append("**" if relative == "." else relative)
     return tuple(found)
-
-
-@functools.cache
-def _expression(pattern: str) -> re.Pattern[str]:
-    parts = []
-    for piece in re.findall(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]/]*\]|.", pattern, re.DOTALL):
-        if piece == "**/":
-            parts.append("(?:.*/)?")
-        elif piece == "**":
-            parts.append(".*")
-        elif piece == "*":
-            parts.append("[^/]*")
-        elif piece == "?":
-            parts.append("[^/]")
-        elif len(piece) > 2 and piece[0] == "[":
-            negated = piece[1] == "!"
-            members = piece[2 if negated else 1 : -1].replace("\\", r"\\").replace("[", r"\[")
-            members = members.replace("]", r"\]").replace("^", r"\^").replace("&", r"\&").replace("~", r"\~")
-            parts.append(f"(?!/)[{'^' if negated else ''}{members}]")
-        else:
-            parts.append(re.escape(piece))
-    try:
-        return re.compile("".join(parts) + r"(?:/.*)?\Z", re.DOTALL)
-    except re.error:  # a set such as [z-a]: taken literally
-        return re.compile(re.escape(pattern) + r"(?:/.*)?\Z", re.DOTALL)
 
 
 def scan_outside(patterns: Sequence[str]) -> dict[str, tree.Stat]:
@@ -95,44 +73,63 @@ def _status(path: Path) -> tree.Stat | None:
 
 
 def store_files(
-    paths: Iterable[str], project: Path, store: Store, *, what: str
+    paths: Iterable[str],
+    project: Path | str,
+    store: Store,
+    *,
+    what: str,
+    classes: Classes | None = None,
+    referenced: Referenced | None = None,
 ) -> tuple[list[FileEntry], list[Gap]]:
     """Take the present content of files; what cannot or must not be stored becomes a gap.
 
     Args:
         paths: relative to the project, or absolute.
         what: what they are to the run, for the gap's words.
+        classes: the project's rules of what is a secret; by default the shipped ones.
+        referenced: which of them are recorded by digest and origin alone; None for none.
 
     Raises:
         OSError: the store cannot be written.
     """
+    entries: list[FileEntry] = []
+    gaps: list[Gap] = []
+    files: dict[str, str] = {}
+    is_secret = (classes or plain()).is_secret
 
-    def one(path: str) -> FileEntry | Gap:
+    def gap(path: str, why: str) -> None:
+        gaps.append(Gap(what=f"{what} {printable(path)}", why=why))
+
+    for path in paths:
         here = f"{project}/{path}" if not path.startswith("/") else path
-        if looks_secret(path):
-            why = "its name says that it holds a secret, so it is not stored"
-            return Gap(what=f"{what} {printable(path)}", why=why)
-        return entry_of(path, here, store) or Gap(
-            what=f"{what} {printable(path)}", why="it could not be read after the run"
-        )
+        if is_secret(path):
+            gap(path, "its name says that it holds a secret, so it is not stored")
+        elif os.path.islink(here):  # noqa: PTH114 - names that are not valid UTF-8
+            try:
+                entries.append(FileEntry(path=path, link=os.readlink(here)))  # noqa: PTH115
+            except OSError:
+                gap(path, UNREADABLE.why)
+        else:
+            files[here] = path
 
-    found = in_parallel(one, list(paths))
-    entries = [item for item in found if isinstance(item, FileEntry)]
-    return entries, [item for item in found if isinstance(item, Gap)]
+    def origin(here: str, size: int) -> str | None:
+        return referenced.origin(files[here], here, size) if referenced else None
 
-
-def entry_of(path: str, here: str, store: Store) -> FileEntry | None:
-    """The record of one file or link whose content lies at ``here``; None when that cannot be read."""
-    try:
-        if os.path.islink(here):  # noqa: PTH114 - names that are not valid UTF-8
-            return FileEntry(path=path, link=os.readlink(here))  # noqa: PTH115
-        stream = open(here, "rb")  # noqa: PTH123, SIM115
-    except OSError:
-        return None
-    with stream:
-        digest, size = store.add_stream(stream)
-        executable = bool(os.fstat(stream.fileno()).st_mode & 0o100)
-    return FileEntry(path=path, size=size, sha256=digest, executable=executable)
+    found = take(list(files), store, kept=lambda here, size: origin(here, size) is None)
+    for (here, path), item in zip(files.items(), found, strict=True):
+        if isinstance(item, Missed):
+            gap(path, item.why)
+        else:
+            entries.append(
+                FileEntry(
+                    path=path,
+                    size=item.size,
+                    sha256=item.digest,
+                    executable=item.executable,
+                    origin=origin(here, item.size),
+                )
+            )
+    return entries, gaps
 
 
 def printable(path: str) -> str:

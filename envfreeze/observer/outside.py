@@ -1,4 +1,4 @@
-"""Reads outside the project: which of them are data that the lock does not hold."""
+"""Reads outside the project: which of them are data and code of the run."""
 
 from __future__ import annotations
 
@@ -6,71 +6,78 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 
+from envfreeze.observer.classes import KEPT, Classes
 from envfreeze.observer.events import Events
-from envfreeze.observer.inputs import named_gaps
+from envfreeze.observer.inputs import Locator, Snapshot, named_gaps
 from envfreeze.observer.programs import executable_by_name
 from envfreeze.records.files import Gap
 
-_SYSTEM = (
-    "/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/run",
-    "/var/cache", "/var/lib", "/opt/intel", "/opt/nvidia", "/opt/rocm", "/nix", "/snap",
-)  # fmt: skip
-"""Folders of the operating system: the base image and the system's packages stand for them."""
 
-_HOME = (
-    ".config", ".fonts", ".local/share/fonts", ".local/lib", ".local/pipx", ".local/share/uv", ".matplotlib",
-    ".ipython", ".jupyter", ".nv", ".triton", ".pyenv", ".python_history", ".terminfo", ".inputrc",
-    ".pythonrc", ".gitconfig", ".pydistutils.cfg", ".pip", ".condarc", ".conda",
-)  # fmt: skip
-"""Below the home folder: settings and installations of tools."""
+def data_of(
+    paths: Iterable[str], events: Events, environment: Mapping[str, str], classes: Classes, *, began: int
+) -> list[str]:
+    """Which files outside of the project are data and code of the run.
 
-_DOWNLOADS = (
-    ".cache/huggingface", ".cache/torch", ".cache/clip", ".cache/whisper", ".cache/kagglehub", ".keras",
-    "scikit_learn_data", "seaborn-data", "nltk_data", "tensorflow_datasets",
-)  # fmt: skip
-"""Below the home folder: where libraries put downloaded models and data sets, which are data of the run."""
+    Left out are the interpreters and what is installed in them, what ``classes`` says is the system's or a
+    cache, and what the run wrote itself.
 
-
-def outside_gaps(
-    paths: Iterable[str], events: Events, environment: Mapping[str, str], *, began: int
-) -> list[Gap]:
-    """A gap for every file of data outside the project; ``began`` is the run's start, ns since the epoch.
-
-    Left out are the interpreters and what is installed in them, the system, caches, and what the run wrote
-    itself.
+    Args:
+        paths: absolute paths that were read (see ``inputs.what_was_read``).
+        began: start of the run, ns since the epoch.
     """
-    home = environment.get("HOME", "").rstrip("/")
     own = {os.path.normpath(path) for path in events.written}
-    passed_over = tuple(f"{folder}/" for folder in _passed_over(events, environment, home))
-    downloads = [f"{home}/{name}" for name in _DOWNLOADS if home]
-    data: set[str] = set()
-    for path in paths:
-        cache = next((folder for folder in downloads if path.startswith(folder + "/")), None)
-        if cache is not None:
-            data.add(cache + "/")
-        elif path not in own and not path.startswith(passed_over) and _is_older_file(path, began):
-            data.add(path)
-    return named_gaps("data outside the project folder is not captured", sorted(data))
+    installed = tuple(f"{folder}/" for folder in _installed(events, environment))
+
+    def kept(path: str) -> bool:
+        given = classes.own(path)
+        if given is None and path.startswith(installed):
+            return False
+        return (given or classes(path)) in {*KEPT, "secret"}
+
+    return sorted(path for path in set(paths) - own if kept(path) and _is_older_file(path, began))
+
+
+def downloads_of(events: Events, classes: Classes, locator: Locator, before: Snapshot) -> list[str]:
+    """What the run fetched over the network: paths relative to the project, or absolute outside of it."""
+    if not any(image.reached for image in events.images):
+        return []
+    read = {os.path.normpath(path) for path in events.read}
+    found = set()
+    for path in map(os.path.normpath, events.written):
+        place = locator.resolve(path)[1]
+        fetched = place.startswith("/") or (path in read and place not in before.files)
+        if fetched and classes.may_be_download(place) and os.path.isfile(path):  # noqa: PTH113
+            found.add(place)
+    return sorted(found)
 
 
 def unrecorded_outputs(
-    events: Events, recorded: Iterable[str], environment: Mapping[str, str], project: str
+    events: Events,
+    recorded: Iterable[str],
+    environment: Mapping[str, str],
+    project: str,
+    classes: Classes,
 ) -> list[Gap]:
     """A gap for every file that a Python of the run wrote elsewhere and that no pattern made an output."""
-    home = environment.get("HOME", "").rstrip("/")
     temporary = {environment.get("TMPDIR") or "/tmp", project, os.path.realpath(project)}  # noqa: S108
-    passed_over = {*_passed_over(events, environment, home), *temporary, *recorded}
+    passed_over = {*_installed(events, environment), *temporary, *recorded}
+    passed_over.add(environment.get("XDG_CACHE_HOME") or os.path.join(environment.get("HOME", "/"), ".cache"))  # noqa: PTH118
     elsewhere = tuple(f"{folder.rstrip('/')}/" for folder in passed_over)
     paths = {os.path.normpath(path) for path in events.written}
-    left = sorted(path for path in paths if not f"{path}/".startswith(elsewhere) and os.path.isfile(path))  # noqa: PTH113
+    left = sorted(
+        path
+        for path in paths
+        if not f"{path}/".startswith(elsewhere) and classes(path) in {*KEPT, "secret"}
+        if os.path.isfile(path)  # noqa: PTH113
+    )
     return named_gaps("files written outside the project folder are no outputs", left, "(see --output)")
 
 
-def _passed_over(events: Events, environment: Mapping[str, str], home: str) -> set[str]:
+def _installed(events: Events, environment: Mapping[str, str]) -> set[str]:
+    """Folders of the interpreters that ran, and of what is installed in them."""
     given = {os.path.normpath(path) for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path}
-    folders = {*_SYSTEM, environment.get("XDG_CACHE_HOME", ""), environment.get("MPLCONFIGDIR", "")}
-    if home:
-        folders |= {f"{home}/.cache", *(f"{home}/{name}" for name in _HOME)}
+    home = environment.get("HOME", "").rstrip("/")
+    folders: set[str] = set()
     for process in events.processes:
         folders |= {process.prefix, process.base_prefix, process.pycache_prefix}
         # Editable installs put their sources on the path, or map to them; the packages stand for these.
@@ -93,4 +100,5 @@ def _is_older_file(path: str, began: int) -> bool:
         status = os.stat(path)  # noqa: PTH116 - names that are not valid UTF-8
     except (OSError, ValueError):
         return False
-    return stat.S_ISREG(status.st_mode) and status.st_mtime_ns < began
+    # A copied file may have a time of change in the future, and only the inode's tells when it came here.
+    return stat.S_ISREG(status.st_mode) and min(status.st_mtime_ns, status.st_ctime_ns) < began

@@ -11,16 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from envfreeze import tree
 from envfreeze.observer import environment as variables
 from envfreeze.observer import inputs, outputs, programs
+from envfreeze.observer.capture import DataOptions, variables_that_lead
+from envfreeze.observer.classes import load as load_classes
+from envfreeze.observer.collect import collect
 from envfreeze.observer.events import Events, read_events
 from envfreeze.observer.inject import events_folder, inject
 from envfreeze.observer.launch import Ended, find_program, launch
-from envfreeze.observer.outside import outside_gaps, unrecorded_outputs
+from envfreeze.observer.parameters import parameters_of
 from envfreeze.progress import Progress, Silent
 from envfreeze.records.base import Record
-from envfreeze.records.files import FileEntry, FileSet, Gap, StreamEntry
+from envfreeze.records.files import FileEntry, Gap, StreamEntry
 from envfreeze.records.observation import Observation
 from envfreeze.store import Store
 
@@ -47,6 +49,7 @@ def watch(
     directory: Path,
     store: Store,
     output_patterns: Sequence[str] = (),
+    data: DataOptions | None = None,
     passthrough: tuple[int, int] = (1, 2),
     progress: Progress | None = None,
     environment: Mapping[str, str] | None = None,
@@ -56,11 +59,13 @@ def watch(
     Args:
         output_patterns: what counts as an output (see ``outputs.matches``); empty means all that is new or
             changed in the project.
+        data: how data is kept; by default copied, up to a limit outside of the project.
         passthrough: file descriptors that the command's output and error streams are forwarded to.
         environment: the command's variables; by default this process's.
 
     Raises:
-        InputError: the command does not exist or cannot be started; then nothing was written.
+        InputError: the command does not exist or cannot be started, or the project's own rules for classes
+            of files are none; then nothing was written.
         EnvironmentFailure: its output could not be kept.
         OSError: the store cannot be written.
     """
@@ -68,6 +73,7 @@ def watch(
     environment = dict(os.environ if environment is None else environment)
     program = find_program(command, environment, directory)
     patterns = outputs.normalized(output_patterns, project)
+    classes = load_classes(project, environment)
     with store.temporary() as folder:
         before, outside_before = inputs.take_snapshot(project), outputs.scan_outside(patterns)
         stdin = _Stdin()
@@ -81,15 +87,19 @@ def watch(
         after, outside_after = inputs.take_snapshot(project), outputs.scan_outside(patterns)
         events = read_events(events_folder(folder))
         shimmed = injected.get("LD_PRELOAD") != environment.get("LD_PRELOAD")
-        run = _Run(
+        run = Run(
             command, program, project, directory, environment, store, events, ended, before, after, shimmed
         )
-        files, input_gaps, outside = _inputs(run, events_folder(folder) / "before")
-        new_outside = tree.changed(outside_before, outside_after)
-        made, output_gaps = _outputs(run, patterns, new_outside)
+        kept = events_folder(folder) / "before"
+        found = collect(
+            run, kept, patterns, outside_before, outside_after, classes, data or DataOptions(), began=began
+        )
         streams = tuple(_stream(folder / name, store, ended, number) for number, name in enumerate(_STREAMS))
     target, executables, target_gaps = _target(run)
-    values, names = variables.split(environment)
+    values, names = variables.split(environment, variables_that_lead(found.read, environment))
+    parameters, parameter_gaps = parameters_of(
+        events, found.read, project=project, environment=environment, store=store
+    )
     observation = Observation(
         command=tuple(command),
         directory=str(directory),
@@ -103,16 +113,15 @@ def watch(
         environment_names=names,
         stdout=streams[0],
         stderr=streams[1],
-        files=files,
-        outputs=made,
-        folders=_needed_folders(made, before, store),
+        files=store.add_set(found.read),
+        outputs=store.add_set(found.made),
+        folders=_needed_folders(found.made, before),
         output_patterns=patterns,
+        parameters=parameters,
         interpreters=executables,
         processes=len(ended.processes | {process.pid for process in events.processes if process.pid}),
     )
-    outside_found = outside_gaps(outside, events, environment, began=began)
-    outside_found += unrecorded_outputs(events, outside_after, environment, str(project))
-    gaps = (*target_gaps, *input_gaps, *outside_found, *output_gaps, *_run_gaps(run, stdin))
+    gaps = (*parameter_gaps, *target_gaps, *found.gaps, *_run_gaps(run, stdin))
     return Watched(
         observation=observation,
         executable=target,
@@ -126,7 +135,7 @@ def watch(
 _STREAMS = ("stdout", "stderr")
 
 
-class _Run:
+class Run:
     """What the steps after the run all look at."""
 
     def __init__(
@@ -161,56 +170,17 @@ class _Run:
         """The command's own interpreter, when the agent is not in it."""
 
 
-def _inputs(run: _Run, kept: Path) -> tuple[FileSet, list[Gap], set[str]]:
-    """The project's files that were read, what could not be kept, and what was read elsewhere."""
-    locator = inputs.Locator(run.project, run.before)
-    named = inputs.named_in_command(run.command, run.directory)
-    in_project = [path for path in named if locator.relative(path) is not None]
-    reads = inputs.what_was_read(run.events, in_project, locator, run.before)
-    paths, gaps = set(reads.inside), []
-    if run.untraced:
-        small, large = inputs.possibly_read(run.before, run.after)
-        large -= len([path for path in paths if path not in small and path in run.after.files])
-        paths |= small
-        gaps.append(_untraced_gap(run, max(large, 0)))
-        unseen = inputs.overwritten_unseen(run.events, run.before, run.after, locator)
-        gaps += inputs.lost_states([path for path in unseen if path not in paths])
-    entries, more = inputs.store_inputs(paths, run.before, run.after, kept, run.project, run.store)
-    return run.store.add_set(entries), gaps + more, reads.outside
-
-
-def _untraced_gap(run: _Run, large: int) -> Gap:
-    kept = "so every file of the project up to 1 MiB is recorded as possibly read"
-    left = f"; {large} larger or changed files are not" if large else ""
-    if run.unseen_python and not run.shimmed:
-        why = f"{run.unseen_python} did not load the observer (options -I, -E or -S, or older than 3.8)"
-        return Gap(what="files that the command read were not seen", why=f"{why}, {kept}{left}")
-    names = ", ".join(run.untraced[:5]) + (", …" if len(run.untraced) > 5 else "")
-    what = "programs other than Python were not traced"
-    if run.shimmed:
-        what = "static or privileged programs were not traced"
-    return Gap(what=what, why=f"{outputs.printable(names)}: what they read is unknown, {kept}{left}")
-
-
-def _outputs(run: _Run, patterns: Sequence[str], outside: Sequence[str]) -> tuple[FileSet, list[Gap]]:
-    inside = tree.changed(run.before.files, run.after.files)
-    paths = [path for path in (*inside, *outside) if outputs.matches(path, patterns)]
-    entries, gaps = outputs.store_files(paths, run.project, run.store, what="the output")
-    return run.store.add_set(entries), gaps
-
-
 def _stream(path: Path, store: Store, ended: Ended, number: int) -> StreamEntry:
     digest, size = store.add_file(path)
     return StreamEntry(size=size, sha256=digest, terminal=ended.terminals[number])
 
 
-def _needed_folders(made: FileSet, before: inputs.Snapshot, store: Store) -> tuple[str, ...]:
-    entries: tuple[FileEntry, ...] = store.entries(made, what="outputs")
-    parents = {entry.path.rpartition("/")[0] for entry in entries if not entry.path.startswith("/")}
+def _needed_folders(made: Sequence[FileEntry], before: inputs.Snapshot) -> tuple[str, ...]:
+    parents = {entry.path.rpartition("/")[0] for entry in made if not entry.path.startswith("/")}
     return tuple(sorted(outputs.printable(parent) for parent in parents & before.folders))
 
 
-def _target(run: _Run) -> tuple[str | None, tuple[str, ...], list[Gap]]:
+def _target(run: Run) -> tuple[str | None, tuple[str, ...], list[Gap]]:
     """The target's interpreter, all interpreters, and gaps."""
     ordered = programs.target_first(run.events.processes, run.project)
     executables, gaps = programs.interpreters(ordered)
@@ -219,7 +189,7 @@ def _target(run: _Run) -> tuple[str | None, tuple[str, ...], list[Gap]]:
     return (executables[0] if executables else None), executables, list(gaps)
 
 
-def _run_gaps(run: _Run, stdin: _Stdin) -> list[Gap]:
+def _run_gaps(run: Run, stdin: _Stdin) -> list[Gap]:
     gaps = []
     if stdin.may_have_been_read():
         gaps.append(Gap(what="standard input", why="the command could read it, and it is not captured"))

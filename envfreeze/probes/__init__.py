@@ -35,6 +35,8 @@ class Target(Record, forbid_unknown_fields=False):
     """What threadpoolctl and torch said in the run, when they were loaded there."""
     offline: bool = False
     """True when no index may be asked."""
+    prove: bool = True
+    """Whether the packages' files are held against what is installed."""
     project: Path
     """The project's folder, for probes that keep something in its store."""
 
@@ -66,6 +68,9 @@ def inspect_all(target: Target) -> tuple[dict[str, Any], tuple[Gap, ...]]:
         except ProbeError as error:
             return Section(value=None, gaps=(Gap(what=probe.section, why=str(error)),))
         except Exception as error:  # a probe must never end a freeze
+            if isinstance(error, KeyError) and not target.facts:
+                # The interpreter said nothing of itself, which is a gap of its own.
+                return Section(value=None)
             why = f"the probe failed: {type(error).__name__}: {error}"
             return Section(value=None, gaps=(Gap(what=probe.section, why=why),))
 

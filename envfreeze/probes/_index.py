@@ -1,15 +1,14 @@
 """Which files of a release the configured indexes and folders offer, asked once and kept on disk.
 
-A file on an index never changes, so an answer that held the wanted file stays true; an answer without it is
-asked again after a day. Credentials of the configuration are used to ask, and are in no answer.
+A file on an index never changes, and is seldom taken away, so an answer that held the wanted file is believed
+for a month; an answer without it is asked again after a day. Credentials of the configuration are used to
+ask, and are in no answer.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
-import os
 import re
 import ssl
 import threading
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from envfreeze import files
+from envfreeze.probes._kept import keep, recall
 from envfreeze.probes.pip import DEFAULT_INDEX, Configuration
 from envfreeze.records.base import Record
 from envfreeze.redact import url_without_credentials
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
 
 FRESH = 24 * 3600
 """Seconds for which an answer without the wanted file is believed."""
+KEPT = 30 * FRESH
+"""Seconds for which an answer with it is believed: releases vanish from indexes now and then."""
 
 
 class IndexFile(Record):
@@ -120,9 +121,9 @@ class Index:
         version: str,
         wanted: Callable[[Iterable[IndexFile]], bool],
     ) -> tuple[IndexFile, ...]:
-        path = _cache(url_without_credentials(place[0]), name, version)
-        known = _read(path)
-        if known and (wanted(known.files) or 0 <= time.time() - known.asked < FRESH):
+        key = (url_without_credentials(place[0]), name, version)
+        known = recall(_Answer, *key)
+        if known and 0 <= time.time() - known.asked < (KEPT if wanted(known.files) else FRESH):
             return known.files
         try:
             answer = self._reach(place, name, version)
@@ -130,8 +131,7 @@ class Index:
             if known:
                 return known.files
             raise
-        with contextlib.suppress(OSError):
-            files.write(path, msgspec.json.encode(_Answer(asked=time.time(), files=answer)))
+        keep(_Answer(asked=time.time(), files=answer), *key)
         return answer
 
     def _reach(self, place: tuple[str, bool], name: str, version: str) -> tuple[IndexFile, ...]:
@@ -257,33 +257,3 @@ def _authorities(certificates: str | None) -> ssl.SSLContext | bool:
         )
     except (OSError, ssl.SSLError):
         return True
-
-
-def _cache(*key: str) -> Path:
-    """Where an answer is kept, by the XDG base directory specification."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    name = hashlib.sha256("\0".join(key).encode("utf-8", "surrogateescape")).hexdigest()
-    return Path(base, "envfreeze", "index", name[:2], f"{name[2:]}.json")
-
-
-def _read(path: Path) -> _Answer | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_Answer)
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a local file, remembered by its path, size and time of change.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    status = path.stat()
-    kept = _cache("file", str(path), str(status.st_size), str(status.st_mtime_ns))
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode(kept.read_bytes(), type=str)
-    digest = files.sha256(path)
-    with contextlib.suppress(OSError):
-        files.write(kept, msgspec.json.encode(digest))
-    return digest

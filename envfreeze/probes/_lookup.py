@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import IO, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from envfreeze.errors import ProbeError
 from envfreeze.probes import Target, _editable, _tags, _wheel
-from envfreeze.probes._index import Index, IndexFile, Unreachable, sha256_of
-from envfreeze.probes._proof import RemoteFile, installed_record, is_installed_from
+from envfreeze.probes._index import Index, IndexFile, Unreachable
+from envfreeze.probes._kept import keep, recall, sha256_of
+from envfreeze.probes._proof import Change
+from envfreeze.probes._prover import Prover, with_proof
+from envfreeze.probes._remote import RemoteFile
 from envfreeze.probes.pip import configuration
-from envfreeze.records.environment import Package
+from envfreeze.recipe.requirements import LEFT_OUT
+from envfreeze.records.environment import Package, PackageSource
 from envfreeze.redact import url_without_credentials
 from envfreeze.store import Store
 
@@ -28,6 +33,10 @@ class Answer(NamedTuple):
     gap: str = ""
     unreachable: str = ""
     """Which index could not be asked, and why."""
+    unproved: str = ""
+    """Why it is not known whether the file is the installed one."""
+    rebuilt: bool = False
+    """True when the file was made of what is installed."""
 
 
 class Lookup:
@@ -37,6 +46,8 @@ class Lookup:
         self._facts = target.facts
         self._index = Index(configuration(target), offline=target.offline)
         self._store = Store(target.project)
+        self._prover = Prover(self._store)
+        self._prove, self._offline = target.prove, target.offline
         accepted = _tags.accepted(target.facts["interpreter"])
         self._priority = {tag: number for number, tag in enumerate(accepted)}
 
@@ -48,7 +59,8 @@ class Lookup:
             name=canonicalize_name(said["name"]), version=said["version"], installer=said["installer"] or None
         )
         try:
-            return self._look(package, said)
+            answer = self._look(package, said)
+            return self._proved(answer, said) if self._prove else answer
         except Unreachable as error:
             return Answer(package, unreachable=str(error))
         except Exception as error:  # one odd distribution must not cost the others
@@ -68,6 +80,64 @@ class Lookup:
         if "archive_info" in origin:
             return self._archive(package, said, origin)
         return self._from_index(package, said)
+
+    def _proved(self, answer: Answer, said: dict[str, Any]) -> Answer:
+        """Hold the file that was found against what is installed; in doubt, what is installed is kept."""
+        package = answer.package
+        if not package.file:
+            return answer
+        changed = self._prover.changes(said)
+        if answer.rebuilt:
+            return answer._replace(package=with_proof(package, "modified" if changed else "proved", changed))
+        opener = functools.partial(self._open, package)
+        if any(not change.gone for change in changed):
+            return self._modified(answer, said, changed)
+        try:
+            holds = package.file.endswith(".whl") and self._prover.holds(package.sha256, opener, said)
+        except OSError as error:
+            return answer._replace(package=with_proof(package, "unproved"), unproved=str(error))
+        if not holds:
+            return self._another(answer, said)
+        if changed:
+            gap = f"{_files(changed)} removed after the installation; a replay has what is missing"
+            return answer._replace(package=with_proof(package, "modified", changed), gap=gap)
+        return answer._replace(package=with_proof(package, "proved"))
+
+    def _modified(self, answer: Answer, said: dict[str, Any], changed: tuple[Change, ...]) -> Answer:
+        """Somebody edited installed files: keep them as they are, and what was edited for people."""
+        package = answer.package
+        patch = self._prover.patch(package, functools.partial(self._open, package), said, changed)
+        if package.name in LEFT_OUT:
+            return answer._replace(package=with_proof(package, "modified", changed, patch))
+        made = self._rebuild(package, said, package.source, complete=False)
+        if not made.rebuilt:
+            gap = f"{_files(changed)} edited after the installation, and not kept: {made.gap}"
+            return answer._replace(package=with_proof(package, "modified", changed, patch), gap=gap)
+        return made._replace(package=with_proof(made.package, "modified", changed, patch), gap=answer.gap)
+
+    def _another(self, answer: Answer, said: dict[str, Any]) -> Answer:
+        """The file has the right name and another content: a wheel is made of the installed files instead."""
+        package = answer.package
+        made = self._rebuild(package, said, package.source)
+        if made.rebuilt:
+            return made._replace(package=with_proof(made.package, "proved"))
+        why = "the files that the index has are not the installed ones"
+        return answer._replace(package=with_proof(package, "unproved"), unproved=why)
+
+    def _open(self, package: Package) -> IO[bytes]:
+        """The wheel that a package's record names.
+
+        Raises:
+            OSError: it cannot be reached, or not in parts.
+        """
+        if package.vendored and package.sha256:
+            return self._store.path(package.sha256).open("rb")
+        return self._remote(str(package.url))
+
+    def _remote(self, url: str) -> IO[bytes]:
+        if self._offline:
+            raise OSError("their wheels were not looked into (offline)")
+        return io.BufferedReader(RemoteFile(self._index.client, url), 64 << 10)
 
     def _from_index(self, package: Package, said: dict[str, Any]) -> Answer:
         """The file with the installed wheel's tags; in doubt, the one whose RECORD is the installed one."""
@@ -94,28 +164,29 @@ class Lookup:
         path = local.path
         if path is None or (local.sha256 or sha256_of(path)) == remote.sha256:
             return False
-        with path.open("rb") as wheel:
-            return is_installed_from(wheel, installed_record(said["path"])) is True
+        return self._is_installed(local, said) is True
 
     def _by_content(self, package: Package, said: dict[str, Any], offered: tuple[IndexFile, ...]) -> Answer:
         """No file has the installed tags: a wheel that was renamed, or one that was built on this machine."""
-        record = installed_record(said["path"])
         unproven = None
         for file in self._compatible(offered):
-            proven = self._is_installed(file, record) if record else None
+            proven = self._is_installed(file, said)
             if proven:
                 return self._take(package, file)
             unproven = unproven or (file if proven is None else None)
         if unproven:
             why = "the installed one does not tell its file; the best wheel of that version was taken"
             return self._take(package, unproven, gap=why)
+        made = self._rebuild(package, said, "local")
         sources = [file for file in offered if not file.file.endswith(".whl")]
-        if sources:
-            why = (
-                "it was built from source on this machine, and will be built again, with a compiler if needed"
-            )
-            return self._take(package, sources[0], gap=why)
-        return self._rebuild(package, said, "local")
+        if not sources:
+            return made
+        if made.rebuilt:  # exactly what ran, without a compiler; the index's source is named beside it
+            source, url, index = "index", sources[0].url, sources[0].index
+            named = msgspec.structs.replace(made.package, source=source, url=url, index=index)
+            return made._replace(package=named)
+        why = "it was built from source on this machine, and will be built again, with a compiler if needed"
+        return self._take(package, sources[0], gap=why)
 
     def _compatible(self, offered: Iterable[IndexFile]) -> list[IndexFile]:
         """Wheels that the target accepts, best first."""
@@ -126,13 +197,14 @@ class Lookup:
                 ranked.append((min(known), file.file, file))
         return [file for _, _, file in sorted(ranked, key=lambda entry: entry[:2])]
 
-    def _is_installed(self, file: IndexFile, record: str) -> bool | None:
+    def _is_installed(self, file: IndexFile, said: dict[str, Any]) -> bool | None:
+        path = file.path
+
+        def opener() -> IO[bytes]:
+            return path.open("rb") if path else self._remote(file.url)
+
         try:
-            if path := file.path:
-                with path.open("rb") as wheel:
-                    return is_installed_from(wheel, record)
-            remote = RemoteFile(self._index.client, file.url)
-            return is_installed_from(io.BufferedReader(remote, 64 << 10), record)
+            return self._prover.holds(file.sha256, opener, said)
         except OSError:
             return None
 
@@ -176,7 +248,7 @@ class Lookup:
                 digest.update(chunk)
         return digest.hexdigest()
 
-    def _vendor(self, package: Package, path: Path, source: Literal["find-links", "local"]) -> Answer:
+    def _vendor(self, package: Package, path: Path, source: PackageSource) -> Answer:
         """Keep a file that lies on this machine only."""
         digest = sha256_of(path)
         if digest not in self._store:
@@ -186,17 +258,35 @@ class Lookup:
         )
 
     def _rebuild(
-        self, package: Package, said: dict[str, Any], source: Literal["editable", "vcs", "local", "url"]
+        self, package: Package, said: dict[str, Any], source: PackageSource, *, complete: bool = True
     ) -> Answer:
-        """Make a wheel of the installed files."""
+        """Make a wheel of the installed files; ``complete`` refuses when some of them are gone."""
         package = msgspec.structs.replace(package, source=source)
         try:
-            with self._store.temporary() as folder:
-                path = _wheel.write(said, self._facts["interpreter"], self._facts["site"], folder)
-                digest, _ = self._store.add_file(path)
+            file, digest = self._rebuilt(said, complete=complete)
         except (ProbeError, OSError) as error:
             return Answer(package, gap=f"no wheel could be made of it: {error}")
-        return Answer(msgspec.structs.replace(package, file=path.name, sha256=digest, vendored=True))
+        made = msgspec.structs.replace(package, file=file, sha256=digest, vendored=True)
+        return Answer(made, rebuilt=True)
+
+    def _rebuilt(self, said: dict[str, Any], *, complete: bool) -> tuple[str, str]:
+        """Name and digest of the wheel in the store; made once for as long as nobody touches the files."""
+        key = None if _editable.is_editable(said) else self._prover.state(said)
+        known = recall(tuple[str, str], "rebuilt", key) if key else None
+        if known and known[1] in self._store:
+            return known
+        with self._store.temporary() as folder:
+            path = _wheel.write(
+                said, self._facts["interpreter"], self._facts["site"], folder, complete=complete
+            )
+            digest, _ = self._store.add_file(path)
+        if key:
+            keep((path.name, digest), "rebuilt", key)
+        return path.name, digest
+
+
+def _files(changed: Sequence[Change]) -> str:
+    return f"{len(changed)} of its files were" if len(changed) > 1 else f"its file {changed[0].name} was"
 
 
 def _exact(offered: Iterable[IndexFile], said: dict[str, Any]) -> IndexFile | None:

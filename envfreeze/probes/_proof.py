@@ -1,40 +1,60 @@
-"""Whether a wheel is the installed one: its RECORD against the installed one, without downloading it."""
+"""Whether a wheel is what is installed: its RECORD, the installed RECORD, and the files on disk.
+
+Three things are held against each other (PEP 376, PEP 427): the digests that the wheel's own RECORD gives,
+those of the RECORD that the installer left, and the files as they are now. A file is read again only when it
+has another size or was touched after its RECORD was written, by the time of its content or of its inode: the
+time of an inode (``st_ctime``) cannot be set, so copying an old file over it does not hide an edit. When an
+environment was copied as a whole, all that this touched is read once, and the answer is remembered.
+"""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
-import io
+import hashlib
+import os
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
-CHUNK = 64 << 10
-"""Bytes a request; the directory of most wheels fits in one."""
+from envfreeze.files import chunks, in_parallel
+from envfreeze.probes._kept import keep, recall
+
+_OF_THE_INSTALLER = (
+    ".dist-info/INSTALLER",
+    ".dist-info/REQUESTED",
+    ".dist-info/direct_url.json",
+    ".dist-info/uv_build.json",
+    ".dist-info/uv_cache.json",
+)
+"""What installers add and other tools may rewrite (PEP 376, PEP 610): no wheel has it."""
+_OF_THE_ARCHIVE = ("RECORD.jws", "RECORD.p7s")
+"""Signatures of RECORD, which installers leave out (PEP 427)."""
 
 
-def is_installed_from(wheel: IO[bytes], record: str) -> bool | None:
-    """True when every file of the wheel is in the installed RECORD with the same digest; None when unknown.
+class Change(NamedTuple):
+    """A file that is not as it was installed."""
 
-    Files below ``.data/`` go to other places and may be changed on the way (PEP 427), so they do not count.
+    name: str
+    """As in RECORD, with ``/``."""
+    gone: bool
+
+
+def wheel_record(wheel: IO[bytes]) -> str:
+    """Text of the RECORD in a wheel, of which only the end is read where that can be.
+
+    Raises:
+        OSError: it is no wheel, or cannot be read.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".dist-info/RECORD")]
-            offered = _digests(archive.read(names[0]).decode("utf-8")) if names else set()
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError, RuntimeError, NotImplementedError):
-        return None
-    installed = _digests(record)
-    return offered <= installed if offered and installed else None
-
-
-def _digests(record: str) -> set[tuple[str, str]]:
-    """Path and digest of each file that an installer leaves as it is."""
-    return {
-        (row[0], row[1])
-        for row in csv.reader(record.splitlines())
-        if len(row) == 3 and row[1] and ".data/" not in row[0] and not row[0].startswith(("..", "/"))
-    }
+            for name in archive.namelist():
+                if name.count("/") == 1 and name.endswith(".dist-info/RECORD"):
+                    return archive.read(name).decode("utf-8")
+    except (zipfile.BadZipFile, UnicodeDecodeError, RuntimeError, NotImplementedError) as error:
+        raise OSError(str(error) or type(error).__name__) from error
+    raise OSError("it has no RECORD")
 
 
 def installed_record(dist_info: str) -> str:
@@ -44,53 +64,87 @@ def installed_record(dist_info: str) -> str:
     return ""
 
 
-class RemoteFile(io.RawIOBase):
-    """A file on a server that answers range requests (RFC 9110, section 14), read in parts.
+def is_installed_from(offered: str, installed: str) -> bool | None:
+    """True when the installed RECORD has all files of the wheel's with the same digest; None when unknown.
+
+    Files below ``.data/`` go to other places and may be changed on the way (PEP 427), so they do not count.
+    """
+    if not offered or not installed:
+        return None
+    lines = installed.splitlines()
+    missing = set(offered.splitlines()).difference(lines)
+    if not missing:
+        return True
+    wanted, present = digests("\n".join(missing)), digests(installed)
+    if not digests(offered):
+        return None
+    return all(
+        present.get(name) == digest
+        for name, digest in wanted.items()
+        if ".data/" not in name and not name.startswith(("..", "/")) and not name.endswith(_OF_THE_ARCHIVE)
+    )
+
+
+def digests(record: str) -> dict[str, str]:
+    """Path and digest of each line that has one."""
+    found = {}
+    for row in csv.reader(record.splitlines()):
+        if len(row) == 3 and row[1]:
+            found[row[0].removeprefix("./")] = row[1]
+    return found
+
+
+def changes(facts: dict[str, Any], record: str) -> tuple[Change, ...]:
+    """Files of a distribution that are not what its RECORD says; ``facts`` as in ``Target.facts``.
+
+    Scripts do not count: installers and the tools that move environments rewrite their first lines.
 
     Raises:
-        OSError: the server does not answer ranges, or fails.
+        OSError: a file cannot be read.
     """
-
-    def __init__(self, client: Any, url: str) -> None:
-        self._client, self._url, self._position = client, url, 0
-        response = self._get("bytes=0-0")
-        total = response.headers.get("Content-Range", "").rpartition("/")[2]
-        if not total.isdigit():
-            raise OSError("the server does not say how long the file is")
-        self._size = int(total)
-
-    def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        end = min(self._position + len(buffer), self._size)
-        if end <= self._position:
-            return 0
-        data = self._get(f"bytes={self._position}-{end - 1}").content
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-    def _get(self, span: str) -> Any:
-        headers = {"Range": span, "Accept-Encoding": "identity"}
+    location = facts["location"]
+    written = Path(facts["path"], "RECORD").stat()
+    gone, suspects, states = [], [], []
+    for row in csv.reader(record.splitlines()):
+        if len(row) != 3 or not row[1] or row[0].endswith(_OF_THE_INSTALLER):
+            continue
+        path = f"{location}/{row[0]}"
+        if row[0].startswith("../") and row[0].endswith(f"/bin/{Path(row[0]).name}"):
+            continue
         try:
-            with self._client.stream("GET", self._url, headers=headers) as response:
-                if response.status_code != 206:
-                    raise OSError(f"the server answered {response.status_code} to a range request")
-                response.read()
-        except OSError:
-            raise
-        except Exception as error:  # which HTTP library it is, and so what it raises, is unearth's affair
-            raise OSError(str(error)) from error
-        return response
+            now = os.stat(path)  # noqa: PTH116 - tens of thousands of files: a Path for each costs more than it
+        except FileNotFoundError:
+            gone.append(row[0])
+            continue
+        newer = now.st_mtime_ns > written.st_mtime_ns or now.st_ctime_ns > written.st_ctime_ns
+        if newer or (row[2].isdigit() and int(row[2]) != now.st_size):
+            suspects.append((row[0], path, row[1]))
+            states.append((row[1], now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns))
+    changed = _changed(suspects, ("changes", facts["path"], repr(states)))
+    found = [Change(name, gone=False) for name in changed] + [Change(name, gone=True) for name in gone]
+    return tuple(sorted(found))
+
+
+def _changed(suspects: list[tuple[str, str, str]], key: tuple[str, ...]) -> list[str]:
+    """Names whose content has another digest; the answer is kept for as long as nobody touches the files."""
+    if not suspects:
+        return []
+    known = recall(list[str], *key)
+    if known is None:
+        same = in_parallel(_is_same, ((path, digest) for _, path, digest in suspects), workers=2)
+        known = [name for (name, _, _), unchanged in zip(suspects, same, strict=True) if not unchanged]
+        keep(known, *key)
+    return known
+
+
+def _is_same(file: tuple[str, str]) -> bool:
+    """Whether a file has the digest that RECORD gives; one of an unknown algorithm is believed."""
+    path, recorded = file
+    algorithm, _, wanted = recorded.partition("=")
+    if algorithm not in hashlib.algorithms_guaranteed or algorithm.startswith("shake"):
+        return True
+    digest = hashlib.new(algorithm)
+    with open(path, "rb") as stream:  # noqa: PTH123 - names that are not valid UTF-8
+        for chunk in chunks(stream):
+            digest.update(chunk)
+    return base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() == wanted.rstrip("=")

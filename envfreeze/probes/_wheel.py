@@ -42,8 +42,17 @@ _OF_THE_INSTALLER |= {"uv_build.json", "uv_cache.json"}
 Members = dict[str, Path | bytes]
 
 
-def write(facts: dict[str, Any], said: dict[str, Any], site: Mapping[str, str], folder: Path) -> Path:
+def write(
+    facts: dict[str, Any],
+    said: dict[str, Any],
+    site: Mapping[str, str],
+    folder: Path,
+    *,
+    complete: bool = True,
+) -> Path:
     """Make the wheel of a distribution in ``folder``; arguments as in ``Target.facts``.
+
+    Files that are gone are left out unless it has to be ``complete``.
 
     Raises:
         ProbeError: its files are not known or are gone.
@@ -54,7 +63,7 @@ def write(facts: dict[str, Any], said: dict[str, Any], site: Mapping[str, str], 
     if _editable.is_editable(facts):
         content: Members = {**_editable.sources(facts)}
     else:
-        content = _installed(facts, site, stem)
+        content = _installed(facts, site, stem, complete=complete)
     has_binaries = any(name.endswith(".so") for name in content)
     tags = facts["tags"] if facts["tags"] and not _editable.is_editable(facts) else []
     tags = tags or [_tags.own(said) if has_binaries else "py3-none-any"]
@@ -117,10 +126,11 @@ def _metadata(facts: dict[str, Any], folder: str, tags: list[str], *, pure: bool
     return found
 
 
-def _installed(facts: dict[str, Any], site: Mapping[str, str], stem: str) -> Members:
+def _installed(facts: dict[str, Any], site: Mapping[str, str], stem: str, *, complete: bool) -> Members:
     """Files by RECORD or installed-files.txt; those outside of the packages' folder go to ``.data/``."""
     location = os.path.normpath(facts["location"])
-    scripts, data = (os.path.normpath(site[name]) for name in ("scripts", "data"))
+    data = _data_folder(location) or os.path.normpath(site["data"])
+    scripts = {os.path.normpath(site["scripts"]), f"{data}/bin"}
     generated = _entry_points(Path(facts["path"]))
     found: Members = {}
     for file in _listed(facts):
@@ -128,10 +138,12 @@ def _installed(facts: dict[str, Any], site: Mapping[str, str], stem: str) -> Mem
         if file.endswith((".pyc", ".pyo")) or _inside(file, facts["path"]):
             continue
         if not Path(file).is_file():
+            if not complete:
+                continue
             raise ProbeError(f"{file} belongs to it and is gone")
         if inside := _inside(file, location):
             found[inside] = Path(file)
-        elif _inside(file, scripts):
+        elif file.rpartition("/")[0] in scripts:
             if name not in generated:
                 found[f"{stem}.data/scripts/{name}"] = _script(Path(file))
         elif inside := _inside(file, data):
@@ -139,6 +151,12 @@ def _installed(facts: dict[str, Any], site: Mapping[str, str], stem: str) -> Mem
     if not found:
         raise ProbeError("it is installed without a list of its files")
     return found
+
+
+def _data_folder(location: str) -> str:
+    """The prefix that a packages' folder is below: the user's folder and the system's have their own."""
+    match = re.fullmatch(r"(.+)/lib(?:64)?/(?:python|pypy)[^/]*/site-packages", location)
+    return match[1] if match else ""
 
 
 def _listed(facts: dict[str, Any]) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from envfreeze.files import in_parallel
 from envfreeze.probes import Probe, Section, Target
 from envfreeze.probes._lookup import Answer, Lookup
+from envfreeze.probes._strays import strays
 from envfreeze.records.files import Gap
 
 WORKERS = 8
@@ -30,7 +31,8 @@ def inspect(target: Target) -> Section:
         if answer.gap
     ]
     return Section(
-        value=tuple(answer.package for answer in answers), gaps=(*broken, *gaps, *_unreachable(answers))
+        value=tuple(answer.package for answer in answers),
+        gaps=(*broken, *gaps, *_unreachable(answers), *_unproved(answers), *strays(target)),
     )
 
 
@@ -39,10 +41,24 @@ def _unreachable(answers: Iterable[Answer]) -> tuple[Gap, ...]:
     silent = [answer for answer in answers if answer.unreachable]
     if not silent:
         return ()
-    names = [answer.package.name for answer in silent]
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     why = "; ".join(sorted({answer.unreachable for answer in silent}))
-    return (Gap(what=f"the files of {len(names)} packages ({shown})", why=why),)
+    return (Gap(what=f"the files of {_named(silent)}", why=why),)
+
+
+def _unproved(answers: Iterable[Answer]) -> Iterator[Gap]:
+    """One sentence for all packages that could not be proved for the same reason."""
+    reasons: dict[str, list[Answer]] = {}
+    for answer in answers:
+        if answer.unproved and not answer.gap:
+            reasons.setdefault(answer.unproved, []).append(answer)
+    for why, unproved in sorted(reasons.items()):
+        yield Gap(what=f"proof that the files of {_named(unproved)} are the installed ones", why=why)
+
+
+def _named(answers: Sequence[Answer]) -> str:
+    names = [answer.package.name for answer in answers]
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f"{len(names)} package{'s' if len(names) > 1 else ''} ({shown})"
 
 
 PROBE = Probe(section="packages", inspect=inspect)

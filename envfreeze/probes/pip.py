@@ -1,4 +1,4 @@
-"""Where packages come from: pip's configuration, merged as pip does it.
+"""Where packages come from: pip's configuration, merged as pip does it, and uv's behind it.
 
 Source: https://pip.pypa.io/en/stable/topics/configuration/ (files, their order, PIP_* variables).
 """
@@ -11,7 +11,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
+
 from envfreeze.probes import Probe, Section, Target
+from envfreeze.probes._uv import UvConfiguration, uv_configuration
 from envfreeze.records.base import Record
 from envfreeze.records.environment import PipConfiguration
 from envfreeze.records.files import Gap
@@ -59,8 +62,26 @@ def configuration(target: Target) -> Configuration:
         for name, value in environment.items()
         if name.startswith("PIP_") and name != "PIP_CONFIG_FILE" and value
     }
-    return _interpret(
-        sections["global"] | sections["install"] | variables, environment, tuple(read), tuple(unreadable)
+    merged = sections["global"] | sections["install"] | variables
+    of_pip = _interpret(merged, environment, tuple(read), tuple(unreadable))
+    return _with_uv(of_pip, uv_configuration(environment, target.project))
+
+
+def _with_uv(found: Configuration, uv: UvConfiguration) -> Configuration:
+    """Both tools' places, pip's first; uv's default index takes the place of PyPI."""
+    extra = [*found.extra_indexes, *uv.extra_indexes]
+    index = found.index
+    if uv.index and index == DEFAULT_INDEX:
+        index = uv.index
+    elif uv.index:
+        extra.append(uv.index)
+    return msgspec.structs.replace(
+        found,
+        index=index,
+        extra_indexes=tuple(url for url in dict.fromkeys(extra) if url != index),
+        find_links=tuple(dict.fromkeys((*found.find_links, *uv.find_links))),
+        files=(*found.files, *uv.files),
+        unreadable=(*found.unreadable, *uv.unreadable),
     )
 
 
@@ -134,9 +155,14 @@ def inspect(target: Target) -> Section:
         no_index=found.no_index,
         files=found.files,
     )
-    why = "it is no valid pip configuration file (pip itself refuses it)"
-    gaps = tuple(Gap(what=f"pip configuration in {path}", why=why) for path in found.unreadable)
+    gaps = tuple(_unreadable(path) for path in found.unreadable)
     return Section(value=value, gaps=gaps)
+
+
+def _unreadable(path: str) -> Gap:
+    tool = "uv" if path.endswith(".toml") else "pip"
+    why = f"it is no valid {tool} configuration file ({tool} itself refuses it)"
+    return Gap(what=f"{tool} configuration in {path}", why=why)
 
 
 PROBE = Probe(section="pip", inspect=inspect)

@@ -59,9 +59,12 @@ class Package(Record):
     proof: Literal["proved", "modified", "unproved"] | None = None
     """Whether ``file`` is what is installed, by RECORD (PEP 376, PEP 427); None when it was not asked."""
     modified: tuple[str, ...] = ()
-    """Installed files that differ from ``file``: somebody edited site-packages."""
+    """Files that somebody edited or removed after the installation: the first twenty, and how many more.
+
+    Edited ones are kept as they are: ``file`` then is a wheel made of them, and ``url`` the unedited one.
+    """
     patch: Sha256 | None = None
-    """Stored archive of the modified files as they are installed."""
+    """Stored difference between the files of the wheel at ``url`` and the installed ones, for people."""
     installer: str | None = None
     """INSTALLER (PEP 376), for example ``pip``."""
     direct_url: str | None = None
@@ -69,7 +72,7 @@ class Package(Record):
 
 
 class PipConfiguration(Record):
-    """Where packages come from, merged as pip does from its files and PIP_* variables; no credentials."""
+    """Where packages come from, merged as pip and uv do from their files and variables; no credentials."""
 
     index: str | None = None
     extra_indexes: tuple[str, ...] = ()

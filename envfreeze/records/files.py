@@ -31,6 +31,10 @@ class FileEntry(Record):
     executable: bool = False
     link: str | None = None
     """Target of a symbolic link; then there is no content of its own."""
+    kind: str = ""
+    """What the file is to the run: a class of ``observer/classes.toml``, for example ``data`` or ``code``."""
+    origin: str | None = None
+    """Where the content comes from when only its digest was recorded, and nothing is in the store."""
 
     def __post_init__(self) -> None:
         refuse_unless_plain(self.path)

@@ -68,6 +68,8 @@ def dumps(lock: Lock) -> bytes:
     for files_of_run in (content.get("run", {}).get(name, {}) for name in ("files", "outputs")):
         if "entries" in files_of_run:
             files_of_run["entries"] = [_Inline(entry) for entry in files_of_run["entries"]]
+    if "parameters" in content.get("run", {}):
+        content["run"]["parameters"] = [_Inline(item) for item in content["run"]["parameters"]]
     command = f" -- {shlex.join(lock.run.command)}" if lock.run else ""
     made_by = f"envfreeze freeze{command}".encode("unicode_escape").decode()
     parts = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from envfreeze.records.base import Bytes, Record, Seconds
+from envfreeze.records.base import Bytes, Record, Seconds, Sha256
 from envfreeze.records.files import FileSet, StreamEntry, refuse_unless_plain
 
 
@@ -19,6 +19,17 @@ class Parameter(Record):
     source: Literal["given", "file", "environment", "default"]
     origin: str = ""
     """Where from: ``--epochs``, ``config.yaml``, ``scikit-learn 1.5.0``."""
+
+
+class ProcessEntry(Record):
+    """One program of the run; a process that calls exec is several, one after the other."""
+
+    pid: int
+    parent: int = 0
+    program: str = ""
+    """Path of the executable."""
+    command: tuple[str, ...] = ()
+    """The command line, secrets masked."""
 
 
 class Observation(Record):
@@ -45,7 +56,7 @@ class Observation(Record):
     stdout: StreamEntry
     stderr: StreamEntry
     files: FileSet = FileSet()
-    """The project's files that the run read, as they were before it."""
+    """What the run read, as it was before it: the project's files, and data and code from elsewhere."""
     outputs: FileSet = FileSet()
     """Files that the run made or changed, as they were after it."""
     folders: tuple[str, ...] = ()
@@ -60,6 +71,8 @@ class Observation(Record):
     interpreters: tuple[str, ...] = ()
     """Every Python that ran, first the target."""
     processes: int = 0
+    process_tree: Sha256 | None = None
+    """Stored list of the programs that ran (see ``ProcessEntry``)."""
 
     def __post_init__(self) -> None:
         for path in (self.directory, self.project, *self.folders):

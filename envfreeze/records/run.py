@@ -35,6 +35,15 @@ class Image(Record):
     """What differs from the recipe, for example another patch version of the interpreter."""
 
 
+class Mounted(Record):
+    """A file or folder of this machine that a job sees read-only; its content was checked beforehand."""
+
+    source: str
+    """Absolute path on this machine."""
+    path: str
+    """Absolute path that the job sees it at."""
+
+
 class Job(Record):
     """A command to run in an environment, with the files it finds there."""
 
@@ -47,6 +56,9 @@ class Job(Record):
     folders: tuple[str, ...] = ()
     """Folders of the project that the command expects to find, relative to it, empty or not."""
     environment: dict[str, str] = {}
+    """``HOME`` is among them when files were recorded below the home folder; they are looked for there."""
+    mounts: tuple[Mounted, ...] = ()
+    """Data too large to be laid out; links among ``files`` lead to it."""
     writable: tuple[str, ...] = ()
     """Further absolute folders that the command writes outputs to."""
     limits: Limits = Limits()

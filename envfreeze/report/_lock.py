@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from envfreeze.records.environment import Package
 from envfreeze.records.lock import Lock
 from envfreeze.records.observation import Observation
+from envfreeze.report._parameters import summary
 from envfreeze.report._words import counted, duration, printable, size
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _run(run: Observation) -> Facts:
         yield "", f"  {entry.path} ({size(entry.size)})"
     if run.outputs.count > MAX_OUTPUTS:
         yield "", f"  and {run.outputs.count - MAX_OUTPUTS} more"
+    yield "parameters", summary(run.parameters)
     for name, value in sorted(run.environment.items()):
         yield f"${name}", value or "(empty)"
 

@@ -22,7 +22,7 @@ from envfreeze.records import lockfile
 from envfreeze.records.environment import Package
 from envfreeze.records.lock import Lock
 
-from .conftest import run
+from .conftest import Result, run
 
 HOLD = """\
 import os, pathlib, time
@@ -67,6 +67,17 @@ def with_package(**fields: Any) -> Callable[[Lock], Lock]:
     """The lock with one more package."""
     package = Package(**{"name": "nowhere", "version": "1", "source": "index", "sha256": BAD_DIGEST} | fields)
     return lambda lock: msgspec.structs.replace(lock, packages=(package,))
+
+
+def refused(done: Result, code: int, *words: str) -> None:
+    """One sentence (and perhaps one hint) on standard error, in human words, with this exit code."""
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    told = [line for line in done.stderr.splitlines() if not line.startswith(("· ", "! "))]
+    assert told[0].startswith("envfreeze: ") and told[0].endswith("."), told
+    assert len(told) <= 2 and all(line.startswith("  ") for line in told[1:]), told
+    assert "fault in envfreeze" not in done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
 
 
 def traces(project: Path) -> list[str]:

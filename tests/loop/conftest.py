@@ -36,6 +36,7 @@ def run(
     command = [sys.executable, "-m", "envfreeze", *map(str, arguments)]
     done = subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=500)
     assert "Traceback" not in done.stderr, done.stderr
+    assert "fault in envfreeze" not in done.stdout + done.stderr, done.stderr
     return Result(done.args, done.returncode, done.stdout, done.stderr)
 
 

@@ -165,6 +165,23 @@ def test_a_failed_command_is_written_down_and_its_exit_code_passes_through(
     assert lock["run"]["exit_status"] == 7
 
 
+def test_a_run_whose_interpreter_cannot_be_inspected_is_written_down_all_the_same(tmp_path: Path) -> None:
+    """It may have taken days."""
+    fake = tmp_path / "bin" / "python"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho result > result.txt\n")
+    fake.chmod(0o755)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    frozen = run("freeze", "--offline", "--", "python", "train.py", cwd=folder, path=[fake.parent])
+    assert frozen.returncode == 0, frozen.stderr
+    lock = yaml.safe_load((folder / "envfreeze.lock").read_text())
+    assert [entry["path"] for entry in lock["run"]["outputs"]["entries"]] == ["result.txt"]
+    assert any("the interpreter and its packages" in gap["what"] for gap in lock["gaps"])
+    replayed = run("replay", "--engine", "local", cwd=folder)
+    assert replayed.returncode in (2, 3)
+
+
 def test_the_environment_alone_freezes_to_the_same_bytes_again(
     tmp_path: Path, bare_environment: Path
 ) -> None:

@@ -130,6 +130,8 @@ class SimpleIndex:
         self.root = root
         self.asked: list[str] = []
         self.password = ""
+        self.ranges = self.ranges_from_the_end = True
+        self.sent = 0
         self.status = 200
         index = self
 
@@ -158,15 +160,22 @@ class SimpleIndex:
 
             def file(self, path: Path) -> None:
                 data = path.read_bytes()
+                if not index.ranges:
+                    return self.answer(200, data)
                 first, last = self.headers["Range"].removeprefix("bytes=").split("-")
-                span = f"bytes {first}-{last}/{len(data)}"
-                self.answer(206, data[int(first) : int(last) + 1], **{"Content-Range": span})
+                if not first and not index.ranges_from_the_end:
+                    return self.answer(416, b"")
+                start = int(first) if first else max(0, len(data) - int(last))
+                end = int(last) + 1 if first else len(data)
+                span = f"bytes {start}-{end - 1}/{len(data)}"
+                return self.answer(206, data[start:end], **{"Content-Range": span})
 
             def answer(self, status: int, body: bytes, **headers: str) -> None:
                 self.send_response(status)
                 for name, value in {**headers, "Content-Length": str(len(body))}.items():
                     self.send_header(name, value)
                 self.end_headers()
+                index.sent += len(body)
                 self.wfile.write(body)
 
             def log_message(self, *_: object) -> None: ...

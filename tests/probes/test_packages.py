@@ -47,6 +47,7 @@ def test_index_file_is_the_one_with_the_installed_tags(environment: Any, index: 
         sha256=sha256(wheel),
         url=f"{index.url}/tiny/{wheel.name}",
         index=index.url,
+        proof="proved",
         installer="uv",
     )
     assert section.gaps == ()
@@ -61,7 +62,8 @@ def test_index_spells_the_version_in_another_way(
     from_nowhere(environment, make_wheel(index.root.parent, "tiny", installed))
     make_wheel(index.root / "tiny", "tiny", "1.2020")
     wheel = make_wheel(index.root / "tiny", "tiny", spelled)
-    assert only(inspect(environment.target(**index.variables())), "tiny").file == wheel.name
+    target = msgspec.structs.replace(environment.target(**index.variables()), prove=False)
+    assert only(inspect(target), "tiny").file == wheel.name
 
 
 def from_nowhere(environment: Any, wheel: Path) -> None:
@@ -191,6 +193,20 @@ def test_wheel_built_here_of_a_source_release(environment: Any, index: Any, make
     from_nowhere(environment, here)
     section = inspect(environment.target(**index.variables()))
     package = only(section, "tiny")
+    assert (package.source, package.file, package.vendored) == ("index", here.name, True)
+    assert package.url == f"{index.url}/tiny/tiny-1.0.tar.gz"
+    assert (package.proof, section.gaps) == ("proved", ())
+
+
+def test_source_release_without_a_list_of_the_installed_files(
+    environment: Any, index: Any, make_wheel: Any
+) -> None:
+    from_nowhere(environment, make_wheel(index.root.parent / "wheels", "tiny"))
+    make_wheel(index.root / "tiny", "tiny", "2.0")
+    (index.root / "tiny" / "tiny-1.0.tar.gz").write_bytes(b"source")
+    (environment.packages / "tiny-1.0.dist-info" / "RECORD").unlink()
+    section = inspect(environment.target(**index.variables()))
+    package = only(section, "tiny")
     assert (package.source, package.file, package.vendored) == ("index", "tiny-1.0.tar.gz", False)
     assert "tiny 1.0" in section.gaps[0].what and "from source" in section.gaps[0].why
 
@@ -212,6 +228,7 @@ def test_archive_of_an_address(environment: Any, make_wheel: Any, tmp_path: Path
         file="tiny-1.0-py3-none-any.whl",
         sha256=digest,
         url=public,
+        proof="unproved",
         installer="uv",
         direct_url=public,
     )

@@ -45,6 +45,7 @@ class _Watcher:
         self.errors, self.error = 0, ""
         self.closed = False
         self.concealing = False
+        self.imports: Any = None
         self.handlers: dict[str, Callable[..., None]] = {
             "os.rename": self.renamed,
             "os.remove": self.removed,
@@ -54,6 +55,7 @@ class _Watcher:
             "os.exec": self.started,
             "os.posix_spawn": self.started,
             "os.system": self.shell,
+            "import": self.imported,
         }
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -162,6 +164,10 @@ class _Watcher:
     def shell(self, command: Any, *_: Any) -> None:
         self.started("/bin/sh", ["sh", "-c", command])
 
+    def imported(self, module: Any, *_: Any) -> None:
+        if self.imports is not None:
+            self.imports.begun(module)
+
     def keep(self, path: str) -> None:
         """Copy a file of the project before it is overwritten for the first time."""
         if "/../" in path or "/./" in path or "//" in path:
@@ -218,6 +224,9 @@ class _Watcher:
                 report = {}
             report["errors"] = self.errors
             report["error"] = self.error
+            if self.imports is not None:
+                recorder = self.imports.recorder
+                report["parameter_errors"], report["parameter_error"] = recorder.errors, recorder.error
             self.reporter.send(to_json(report))
         except Exception:
             pass
@@ -231,6 +240,32 @@ def _is_the_users(error: BaseException) -> bool:
     return trace is not None and trace.tb_frame.f_code.co_filename not in _OWN_CODE
 
 
+def _load(name: str, path: str) -> Any:
+    """A module of the agent that nobody else can see, compiled once a run as the agent itself."""
+    from _frozen_importlib_external import SourceFileLoader
+
+    settings = sys.dont_write_bytecode, sys.pycache_prefix
+    sys.dont_write_bytecode, sys.pycache_prefix = False, None
+    try:
+        module = type(sys)(name)
+        SourceFileLoader(name, path).exec_module(module)
+    finally:
+        sys.dont_write_bytecode, sys.pycache_prefix = settings
+    return module
+
+
+def _watch_parameters(watcher: _Watcher, folder: str) -> None:
+    """Have the hyperparameters reported too (see ``envfreeze_params.py``)."""
+    try:
+        parameters = _load("envfreeze_params", folder + "/envfreeze_params.py")
+        values = _load("envfreeze_values", folder + "/envfreeze_values.py")
+        recorder = parameters.Recorder(watcher.reporter.send, to_json, values, watcher.busy, watcher.projects)
+        watcher.imports = parameters.Imports(folder, _load, recorder)
+    except Exception as error:
+        watcher.errors += 1
+        watcher.error = watcher.error or "parameters: %s: %s" % (type(error).__name__, error)
+
+
 def start(own_folder: str) -> Callable[[], None] | None:
     """Begin to watch this process; return a function that hides ``sitecustomize``, or None."""
     folder = os.environ.get("ENVFREEZE_AGENT", "")
@@ -241,6 +276,7 @@ def start(own_folder: str) -> Callable[[], None] | None:
     reporter.open()
     projects = [entry for entry in os.environ.get("ENVFREEZE_PROJECT", "").split("\n") if entry]
     watcher = _Watcher(reporter, projects)
+    _watch_parameters(watcher, own_folder)
     atexit.register(watcher.finish)
     os.register_at_fork(after_in_child=reporter.after_fork)
     sys.addaudithook(watcher.hook)
