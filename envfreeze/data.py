@@ -1,4 +1,4 @@
-"""Data that a lock knows by digest only: found where it lay, or in a folder that the user gives, and checked."""
+"""Data that a lock knows by digest only: found where it lay or where the user says, and checked."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
-
-import msgspec
 
 from envfreeze.errors import InputError
 from envfreeze.records.files import FileEntry
@@ -113,16 +111,9 @@ def _check(entries: Sequence[FileEntry], found: Sequence[str], store: Store) -> 
             )
 
 
-def led_to_sources(files: Sequence[FileEntry], mounts: Sequence[Mounted]) -> list[FileEntry]:
-    """For an engine that cannot mount: links lead to the data itself."""
-
-    def source(link: str) -> str:
-        for mount in mounts:
-            if link == mount.path or link.startswith(f"{mount.path}/"):
-                return mount.source + link[len(mount.path) :]
-        return link
-
-    return [
-        entry if entry.link is None else msgspec.structs.replace(entry, link=source(entry.link))
-        for entry in files
-    ]
+def source_of_mount(path: str, mounts: Sequence[Mounted]) -> str | None:
+    """Where on this machine the data lies that a job sees at ``path``; None when it is no mount's."""
+    for mount in mounts:
+        if path == mount.path or path.startswith(f"{mount.path}/"):
+            return mount.source + path[len(mount.path) :]
+    return None

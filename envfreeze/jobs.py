@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from envfreeze import tree
 from envfreeze.data import provide
 from envfreeze.errors import InputError
@@ -36,7 +38,8 @@ def job_for(
         data: a folder with the data that was recorded by digest only.
 
     Raises:
-        InputError: data that was recorded by digest only is not there or has changed, or a recorded file is neither in the store nor in the project folder.
+        InputError: data that was recorded by digest only is not there or has changed, or a recorded file is
+            neither in the store nor in the project folder.
     """
     run = lock.run
     limits = limits or Limits()
@@ -82,6 +85,29 @@ def job_for(
         limits=limits,
         network=network,
     )
+
+
+def playable(lock: Lock, store: Store, profile: str) -> tuple[Lock, dict[str, str], tuple[str, ...]]:
+    """What it takes to play the tapes of the recorded run.
+
+    Returns:
+        The lock, without its tapes when they cannot be played, so that rules for runs without tapes apply;
+        fields of the job; notes that say why not.
+    """
+    from envfreeze.observer import tapes
+    from envfreeze.observer.inject import shim
+
+    run = lock.run
+    if run is None or run.tapes is None:
+        return lock, {}, ()
+    folder, why = (None, "") if profile == "off" else tapes.find(store, run.tapes)
+    library = shim() if folder is not None else None
+    if folder is not None and library is not None:
+        return lock, {"preload": str(library), "tapes": str(folder)}, ()
+    if folder is not None:
+        why = "this installation has no shim, which plays tapes"
+    notes = (f"{why}: the replay draws its own random numbers and times",) if why else ()
+    return msgspec.structs.replace(lock, run=msgspec.structs.replace(run, tapes=None)), {}, notes
 
 
 _HOST_ONLY = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONEXECUTABLE"})

@@ -20,7 +20,7 @@ class ParameterChange(Record, omit_defaults=False):
     owner: str
     name: str
     kind: Literal["changed", "default-changed", "only-first", "only-second"]
-    """``default-changed``: nobody set it in either run, and another version of a library has another default."""
+    """``default-changed``: nobody set it in either run, and the default is another one."""
     first: tuple[Parameter, ...] = ()
     """Several where the run used several values, as a search does."""
     second: tuple[Parameter, ...] = ()
@@ -77,11 +77,11 @@ def _change(
     key: Key, a: tuple[Parameter, ...], b: tuple[Parameter, ...], owners: tuple[set[str], set[str]]
 ) -> ParameterChange:
     owner, name = key
-    place = f"{owner.rpartition('.')[2]}.{name}" if _is_library(owner) else f"{owner}: {name}"
+    place = f"{owner.rpartition('.')[2]}.{name}" if _is_library((*a, *b)) else f"{owner}: {name}"
     if not b or not a:
         there, other = (a, "second") if a else (b, "first")
         sentence = f"{place} = {values(there)} is not in the {other} run"
-        if all(item.source == "default" for item in there) and owner in owners[1 if a else 0]:
+        if _is_default(there) and _version(there[0].origin)[1] and owner in owners[1 if a else 0]:
             # The other run has this owner too, so that its version does not know the parameter.
             sentence = f"{place} is {'only' if a else 'new'} in {there[0].origin} (default {values(there)})"
         return ParameterChange(
@@ -105,8 +105,10 @@ def _change(
     return ParameterChange(owner=owner, name=name, kind="changed", first=a, second=b, sentence=sentence)
 
 
-def _is_library(owner: str) -> bool:
-    return "." in owner and " " not in owner and "/" not in owner and owner.rpartition(".")[2].isidentifier()
+def _is_library(items: tuple[Parameter, ...]) -> bool:
+    """True for the parameters of a class, of which the last part of the name says enough."""
+    owner = items[0].owner
+    return "." in owner and " " not in owner and all(item.source != "file" for item in items)
 
 
 def _is_default(items: tuple[Parameter, ...]) -> bool:
@@ -115,10 +117,14 @@ def _is_default(items: tuple[Parameter, ...]) -> bool:
 
 def _between(first: str, second: str) -> str:
     """``between scikit-learn 1.4.0 and 1.9.0`` when both origins are versions of one library."""
-    (library, _, old), (other, _, new) = first.rpartition(" "), second.rpartition(" ")
-    if library and library == other and old[:1].isdigit() and new[:1].isdigit() and old != new:
-        return f" between {library.removeprefix('default of ')} {old} and {new}"
-    return ""
+    (library, old), (other, new) = _version(first), _version(second)
+    return f" between {library} {old} and {new}" if old and new and library == other and old != new else ""
+
+
+def _version(origin: str) -> tuple[str, str]:
+    """Library and version that an origin names; empty when it names none."""
+    library, _, version = origin.removeprefix("default of ").rpartition(" ")
+    return (library, version) if library and version[:1].isdigit() else ("", "")
 
 
 def _words(item: Parameter) -> str:

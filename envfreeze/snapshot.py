@@ -31,6 +31,8 @@ _SMALL = 256 << 10
 """Bytes: a file up to this size is read whole, and written only when its content is new."""
 _TOGETHER = 2048
 """Files that are made durable by one sync; more would only cost memory."""
+_IN_A_FOLDER = 16
+"""New files in one folder: ext4 keeps them together, and makes thousands in one several times slower."""
 _FRESH = 50_000_000
 """Nanoseconds: a file that changed this recently may change again without another time (kernel ticks)."""
 _COARSE = 2_000_000_000
@@ -76,7 +78,9 @@ def take(
     for start in range(0, len(sources), _TOGETHER):
         with naming(store.root), store.temporary() as folder:
             taking = _Taking(store, folder, digests, kept)
-            found += in_parallel(taking.take, sources[start : start + _TOGETHER])
+            some = [(path, taking.known(path)) for path in sources[start : start + _TOGETHER]]
+            new = iter(in_parallel(taking.take, [path for path, known in some if known is None]))
+            found += [known or next(new) for _, known in some]
             taking.adopt()
     digests.save()
     return found
@@ -93,19 +97,30 @@ class _Taking:
         self, store: Store, folder: Path, digests: Digests, kept: Callable[[str, int], bool]
     ) -> None:
         self._store, self._folder, self._digests, self._kept = store, os.fspath(folder), digests, kept
+        self._objects = os.fspath(store.objects)
+        self._present: set[str] = set()
         self._made: dict[str, str] = {}
         self._lock = threading.Lock()
         self._number = 0
 
-    def take(self, path: str) -> Taken | Missed:
+    def known(self, path: str) -> Taken | None:
+        """A file that was hashed before and whose content, if it is to be kept, is there."""
         try:
             status = os.stat(path)  # noqa: PTH116 - names that are not valid UTF-8
+        except OSError:
+            return None
+        digest = self._digests.get(status)
+        if digest is None or (self._kept(path, status.st_size) and not self._has(digest)):
+            return None
+        return _taken(digest, status)
+
+    def take(self, path: str) -> Taken | Missed:
+        """Read a file, and again when it changes meanwhile."""
+        try:
+            status = os.stat(path)  # noqa: PTH116
             if not stat.S_ISREG(status.st_mode):
                 return UNREADABLE
-            known = self._digests.get(status)
             kept = self._kept(path, status.st_size)
-            if known is not None and (not kept or self._has(known)):
-                return _taken(known, status)
             for _ in range(2):
                 digest, before, after = self._read(path, kept)
                 if _identity(before) == _identity(after):
@@ -120,7 +135,12 @@ class _Taking:
         return UNSTABLE
 
     def _has(self, digest: str) -> bool:
-        return digest in self._made or os.path.isfile(self._store.path(digest))  # noqa: PTH113
+        if digest in self._present:
+            return True
+        if not os.path.isfile(f"{self._objects}/{digest[:2]}/{digest[2:]}"):  # noqa: PTH113
+            return False
+        self._present.add(digest)
+        return True
 
     def _read(self, path: str, kept: bool) -> tuple[str, os.stat_result, os.stat_result]:
         try:
@@ -149,8 +169,11 @@ class _Taking:
     @contextlib.contextmanager
     def _new_file(self) -> Iterator[tuple[int, str]]:
         with self._lock:
+            folder = f"{self._folder}/{self._number // _IN_A_FOLDER}"
+            if self._number % _IN_A_FOLDER == 0:
+                os.mkdir(folder)  # noqa: PTH102
+            name = f"{folder}/{self._number}"
             self._number += 1
-            name = f"{self._folder}/{self._number}"
         target = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             yield target, name
@@ -161,6 +184,7 @@ class _Taking:
         os.fchmod(target, 0o444)
         with self._lock:
             if not self._has(digest):
+                self._present.add(digest)
                 self._made[digest] = name
                 return
         os.unlink(name)  # noqa: PTH108

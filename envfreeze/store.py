@@ -7,6 +7,7 @@ Layout, all below ``<project>/.envfreeze``::
     build/                what the Dockerfile copies: requirements.txt and wheels
     runs/<id>/            one replay: run.json, stdout, stderr, outputs/
     environments/<id>/    environments of the local engine
+    digests               of files by device and inode, so that unchanged ones are not read again
     tmp/                  unfinished work of a process that is alive; anything else there is litter
 
 Invariants: an object's name is the digest of its content; an object appears under its name only when it is
@@ -41,6 +42,7 @@ _GITIGNORE = """\
 /runs/
 /environments/
 /tmp/
+/digests
 /lock
 # objects/ holds the recorded files and the original outputs that a replay is compared with.
 # Commit it (or track it with git-lfs or DVC) when others shall replay from a clone;

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -23,6 +23,9 @@ from envfreeze.records.lock import SCHEMA_VERSION, Lock
 from envfreeze.records.recipe import BaseImage, Recipe
 from envfreeze.records.run import Image, Limits, Run
 from envfreeze.store import Store
+
+Profile = Literal["recorded", "off"]
+"""What is done about randomness and time."""
 
 if TYPE_CHECKING:
     from envfreeze.compare import Options
@@ -39,6 +42,9 @@ def freeze(
     data: Sequence[str] = (),
     data_limit: int | None = None,
     offline: bool = False,
+    prove: bool = True,
+    profile: Profile = "recorded",
+    tape_limit: int | None = None,
     dockerfile: bool = True,
     directory: Path | str | None = None,
     environment: Mapping[str, str] | None = None,
@@ -56,6 +62,10 @@ def freeze(
             into the store, or only its digest and origin are recorded.
         data_limit: bytes of data outside of the project that may be copied; by default 10 GiB.
         offline: ask no package index.
+        prove: hold every installed package against the file that the lock pins (see ``Package.proof``).
+        profile: ``recorded`` tapes the randomness and the times that the run gets, so that a replay gets the
+            same; ``off`` does not.
+        tape_limit: bytes of all tapes together; by default 1 GiB.
         dockerfile: write a Dockerfile as well.
         directory: where the command runs; by default the current folder.
         environment: the variables it runs with; by default this process's.
@@ -70,6 +80,7 @@ def freeze(
     """
     from envfreeze.observer import target as targets
     from envfreeze.observer.capture import options
+    from envfreeze.observer.tapes import DEFAULT_LIMIT
     from envfreeze.observer.watch import watch
 
     progress = progress or Silent()
@@ -92,17 +103,59 @@ def freeze(
                 output_patterns=outputs,
                 data=data_options,
                 environment=environment,
+                tape_limit=None if profile == "off" else tape_limit or DEFAULT_LIMIT,
                 passthrough=passthrough,
                 progress=progress,
             )
         progress.step("inspecting the environment")
         variables = dict(watched.environment if watched else environment or os.environ)
         executable = (watched.executable if watched else None) or python or targets.find(variables)
-        lock = _inspect(watched, executable, variables, folder, offline=offline)
+        lock = _inspect(watched, executable, variables, folder, offline=offline, prove=prove)
         lockfile.write(lock, folder / lockfile.NAME)
         if dockerfile:
             lock = _write_dockerfile(lock, store, folder, progress)
     return lock
+
+
+def freeze_file(
+    source: Path | str,
+    *,
+    project: Path | str = ".",
+    python: str | None = None,
+    offline: bool = False,
+    dockerfile: bool = True,
+    progress: Progress | None = None,
+) -> Lock:
+    """Write ``envfreeze.lock`` and ``Dockerfile`` from a file that says what shall be installed.
+
+    Args:
+        source: requirements.in or .txt, pyproject.toml, uv.lock, poetry.lock, environment.yml or
+            conda-lock.yml.
+        project: the folder that the lock is written to.
+        python: a version such as ``3.11``, or an interpreter; by default what the file asks for, and this
+            machine's where that fits.
+        offline: ask no package index.
+        dockerfile: write a Dockerfile as well.
+
+    Raises:
+        InputError: the file cannot be read or resolved.
+        EnvironmentFailure: the tool that resolves it is not installed, or does not end.
+        OSError: the project folder cannot be written.
+    """
+    from envfreeze.sources.lock import lock_of
+
+    progress = progress or Silent()
+    folder = _absolute(project)
+    if not folder.is_dir():
+        raise InputError(f"the project folder {folder} does not exist.")
+    _check_beforehand(None, folder, folder, os.environ)
+    store = Store(folder)
+    store.create()
+    with store.locked("freeze", on_wait=progress.warn):
+        progress.step(f"reading {Path(source).name}")
+        lock = lock_of(_absolute(source), folder, os.environ, python=python, offline=offline)
+        lockfile.write(lock, folder / lockfile.NAME)
+        return _write_dockerfile(lock, store, folder, progress) if dockerfile else lock
 
 
 def _check_beforehand(
@@ -133,6 +186,7 @@ def _inspect(
     project: Path,
     *,
     offline: bool,
+    prove: bool,
 ) -> Lock:
     """Ask the target and this machine, and make the lock of the answers."""
     from envfreeze.observer import target as targets
@@ -155,6 +209,7 @@ def _inspect(
         libraries=watched.libraries if watched else (),
         numerics=watched.numerics if watched else (),
         offline=offline,
+        prove=prove,
         project=project,
     )
     sections, gaps = inspect_all(target)
@@ -239,6 +294,7 @@ def replay(
     limits: Limits | None = None,
     network: bool = False,
     data: Path | str | None = None,
+    profile: Profile = "recorded",
     options: Options | None = None,
     progress: Progress | None = None,
 ) -> Run:
@@ -252,6 +308,8 @@ def replay(
         limits: bounds on processor, memory and time.
         network: let the command use the network.
         data: a folder that holds the data which the lock knows by digest only.
+        profile: ``recorded`` gives the randomness and the times of the recorded run back, where they are on
+            tapes; ``off`` does not.
         options: tolerances of the comparison.
 
     Returns:
@@ -265,7 +323,7 @@ def replay(
     from envfreeze.compare import Options as DefaultOptions
     from envfreeze.determinism import settings
     from envfreeze.engines import choose
-    from envfreeze.jobs import job_for
+    from envfreeze.jobs import job_for, playable
     from envfreeze.runs import compare_with_original, keep, record
 
     progress = progress or Silent()
@@ -277,8 +335,12 @@ def replay(
             hint="Give a command: envfreeze replay -- python train.py",
         )
     store = Store(path.parent)
+    lock, taped, tape_notes = playable(lock, store, profile if command is None else "off")
     switches = settings(lock)
-    job = job_for(lock, store, switches, command=command, code=code, limits=limits, network=network, data=data)
+    job = job_for(
+        lock, store, switches, command=command, code=code, limits=limits, network=network, data=data
+    )
+    job = msgspec.structs.replace(job, **taped)
     chosen = choose(engine)
     image = chosen.build(_recipe(lock), store, progress=progress)
     progress.step(f"running the command with engine {chosen.name}")
@@ -287,6 +349,7 @@ def replay(
         (unfinished / "outputs").mkdir()
         result = chosen.run(image, job, store, unfinished, progress=progress)
         run = record(path, image, job, result, switches, started, unfinished)
+        run = msgspec.structs.replace(run, notes=run.notes + tape_notes, left_tape=result.left_tape)
         if command is not None or code is not None:
             run = msgspec.structs.replace(run, code="given")
         if command is None:

@@ -13,9 +13,9 @@ FORMATS = ("pylock", "requirements", "uv", "environment", "conda-lock", "explici
 
 @click.command(
     "export",
-    epilog="\b\nExamples:\n  envfreeze export --to pylock -o pylock.toml && pip install -r pylock.toml\n"
-    "  envfreeze export --to uv -o frozen/ && uv sync --frozen --project frozen\n"
-    "  envfreeze export --to conda-lock > conda-lock.yml",
+    epilog="\b\nExamples:\n  envfreeze export --to pylock -o pylock.toml\n"
+    "  envfreeze export --to uv -o frozen/\n"
+    "  envfreeze export --to conda-lock -o conda-lock.yml",
 )
 @click.option("--to", "name", type=click.Choice(FORMATS), required=True, help="The format.")
 @click.option(

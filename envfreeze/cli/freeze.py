@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 )
 @click.option("--python", metavar="PATH", help="Interpreter to freeze when there is no command.")
 @click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Freeze what a file asks for instead of what is installed: requirements.in or .txt, pyproject.toml, "
+    "uv.lock, poetry.lock, environment.yml, conda-lock.yml. --python then may be a version.",
+)
+@click.option(
     "--output",
     "outputs",
     metavar="PATTERN",
@@ -52,6 +60,11 @@ if TYPE_CHECKING:
     help="How much data outside the project may be copied; default: 10g.",
 )
 @click.option("--offline", is_flag=True, help="Ask no package index.")
+@click.option(
+    "--prove/--no-prove",
+    default=True,
+    help="Check that every installed package is the file that the lock pins; default: yes.",
+)
 @click.option("--no-dockerfile", is_flag=True, help="Write the lock only.")
 @output_options
 @click.argument("stray", nargs=-1, metavar="")
@@ -59,10 +72,12 @@ def freeze(
     stray: tuple[str, ...],
     project: Path,
     python: str | None,
+    source: Path | None,
     outputs: tuple[str, ...],
     data: tuple[str, ...],
     data_limit: int | None,
     offline: bool,
+    prove: bool,
     no_dockerfile: bool,
     as_json: bool,
     quiet: bool,
@@ -81,6 +96,18 @@ def freeze(
             "the command has to come after --.", hint=f"Try: envfreeze freeze -- {shlex.join(stray)}"
         )
     command = given_command()
+    if source is not None:
+        return _from_file(
+            source,
+            command,
+            as_json=as_json,
+            quiet=quiet,
+            project=project,
+            python=python,
+            offline=offline,
+            dockerfile=not no_dockerfile,
+            progress=Terminal(quiet=quiet, verbose=verbose),
+        )
     lock = workflow.freeze(
         command,
         project=project,
@@ -89,6 +116,7 @@ def freeze(
         data=data,
         data_limit=data_limit,
         offline=offline,
+        prove=prove,
         dockerfile=not no_dockerfile,
         passthrough=(2, 2) if as_json else (1, 2),
         progress=Terminal(quiet=quiet, verbose=verbose),
@@ -107,24 +135,49 @@ def freeze(
     return 0
 
 
+def _from_file(
+    source: Path, command: tuple[str, ...] | None, *, as_json: bool, quiet: bool, **options: Any
+) -> int:
+    """``--from``: nothing is run and no installed environment is looked at."""
+    from envfreeze import workflow
+
+    if command is not None:
+        raise InputError(
+            "--from freezes without a run, so no command can follow it.",
+            hint="Run the command later: envfreeze replay -- python train.py",
+        )
+    lock = workflow.freeze_file(source, **options)
+    if as_json:
+        emit(lock)
+    elif not quiet:
+        _summary(lock)
+    return 0
+
+
 def _summary(lock: Lock) -> None:
     """A few lines on standard error: what was written down, and what was not."""
 
     def say(text: str) -> None:
         click.echo("  " + printable(text), err=True)
 
+    proved = sum(package.proof == "proved" for package in lock.packages)
     python = f"{lock.interpreter.implementation} {lock.interpreter.version}"
-    packages = _count(len(lock.packages), "package")
-    say(f"{python}, {packages}, {lock.cpu.model or 'unknown processor'}")
+    packages = _count(len(lock.packages), "package") + (f" ({proved} proved)" if proved else "")
+    say(", ".join(part for part in (python, packages, lock.cpu.model) if part))
     if lock.run is not None:
         say(f"{shlex.join(lock.run.command)}: {lock.run.duration:.1f} s")
         read = _count(lock.run.files.count, "file")
         say(f"read {read}, made {_count(lock.run.outputs.count, 'output')}")
+    for package in lock.packages:
+        if package.modified:
+            files = f"{package.name} is not as it was installed: {', '.join(package.modified[:3])}"
+            more = ", …" if len(package.modified) > 3 else ""
+            click.echo(click.style("! ", fg="yellow") + printable(files + more), err=True)
     for gap in lock.gaps[:8]:
         click.echo(click.style("! ", fg="yellow") + printable(f"{gap.what}: {gap.why}"), err=True)
     if len(lock.gaps) > 8:
         say(f"and {len(lock.gaps) - 8} more gaps: envfreeze show")
-    say("wrote envfreeze.lock; next: envfreeze replay")
+    say(f"wrote envfreeze.lock; next: envfreeze {'replay' if lock.run else 'build'}")
 
 
 def _count(number: int, what: str) -> str:

@@ -21,8 +21,9 @@ def show(lock: Path, as_json: bool, quiet: bool, verbose: bool) -> int:
         emit(content)
     else:
         from envfreeze.report.terminal import print_lock
+        from envfreeze.store import Store
 
-        print_lock(content, console())
+        print_lock(content, console(), Store(lockfile.locate(lock).absolute().parent))
     return 0
 
 

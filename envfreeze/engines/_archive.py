@@ -30,43 +30,47 @@ _BLOCK = tarfile.BLOCKSIZE
 
 
 def pack(
-    roots: Iterable[str],
+    root: str,
     folders: Iterable[str],
     files: Mapping[str, FileEntry],
     store: Store,
     *,
     owner: int,
 ) -> Iterator[bytes]:
-    """A tar stream of folders and files by their absolute paths, parents before children.
+    """A tar stream of what lies in ``root``, relative to it, parents before children.
 
     Args:
-        roots: folders that are made or, if they are there, given to the owner; all else lies in them.
-        folders: further folders to make, empty ones too.
+        root: absolute; it is given to the owner.
+        folders: absolute; those in the root are made, empty ones too.
+        files: by absolute path; those in the root are packed.
         owner: numeric user and group of everything.
 
     Raises:
         InputError: a content is missing from the store or damaged there.
     """
-    for folder in sorted(_with_parents(roots, folders, files)):
-        yield _header(folder, tarfile.DIRTYPE, owner, mode=0o755)
-    for path, entry in sorted(files.items(), key=lambda item: (item[1].link is not None, item[0])):
+    inside = {path: entry for path, entry in files.items() if _below(path, root)}
+    for folder in sorted(_with_parents(root, folders, inside)):
+        yield _header(posixpath.relpath(folder, root), tarfile.DIRTYPE, owner, mode=0o755)
+    for path, entry in sorted(inside.items(), key=lambda item: (item[1].link is not None, item[0])):
+        name = posixpath.relpath(path, root)
         if entry.link is not None:
-            yield _header(path, tarfile.SYMTYPE, owner, mode=0o777, link=entry.link)
+            yield _header(name, tarfile.SYMTYPE, owner, mode=0o777, link=entry.link)
         else:
-            yield from _content(path, entry, store, owner)
+            yield from _content(name, entry, store, owner)
     yield bytes(2 * _BLOCK)
 
 
-def _with_parents(roots: Iterable[str], folders: Iterable[str], files: Iterable[str]) -> set[str]:
-    """The roots, and all folders that are needed in them."""
-    found = set(roots)
-    for wanted in (*folders, *map(posixpath.dirname, files)):
-        folder, between = wanted, []
-        while folder not in found and folder != "/":
-            between.append(folder)
+def _below(path: str, root: str) -> bool:
+    return path.startswith(root.rstrip("/") + "/")
+
+
+def _with_parents(root: str, folders: Iterable[str], files: Iterable[str]) -> set[str]:
+    """The root, and all folders that are needed in it."""
+    found = {root}
+    for folder in (*folders, *map(posixpath.dirname, files)):
+        while folder not in found and _below(folder, root):
+            found.add(folder)
             folder = posixpath.dirname(folder)
-        if folder in found:
-            found.update(between)
     return found
 
 
@@ -91,7 +95,7 @@ def _content(path: str, entry: FileEntry, store: Store, owner: int) -> Iterator[
 
 
 def _header(path: str, kind: bytes, owner: int, *, mode: int, size: int = 0, link: str = "") -> bytes:
-    member = tarfile.TarInfo(path.lstrip("/"))
+    member = tarfile.TarInfo(path)
     member.type, member.mode, member.size, member.linkname = kind, mode, size, link
     member.uid = member.gid = owner
     member.mtime = LAID_OUT
@@ -273,9 +277,11 @@ class _Outputs:
 
 
 def _relative(name: str) -> str | None:
-    """A member's path below the archive's top folder; None for that folder and for what is not below."""
-    parts = name.split("/")
-    if name.startswith("/") or ".." in parts or "\0" in name:
+    """A member's path below the archive's top folder; None for that folder and for what is not below.
+
+    The first part is that folder's own name, which Podman leaves empty.
+    """
+    parts = name.removeprefix("./").split("/")
+    if ".." in parts or "\0" in name:
         return None
-    kept = [part for part in parts if part not in {"", "."}][1:]
-    return "/".join(kept) or None
+    return "/".join(part for part in parts[1:] if part not in {"", "."}) or None

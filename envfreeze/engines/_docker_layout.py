@@ -12,6 +12,9 @@ from envfreeze.records.run import Job
 WORKSPACE = "/workspace"
 """The project's place when its own would hide the image's system."""
 
+HOME = "/home/envfreeze"
+"""The home folder, unless files were recorded below the original one."""
+
 _ESSENTIAL = (
     "/bin",
     "/dev/shm",  # noqa: S108
@@ -105,6 +108,12 @@ def layout(job: Job) -> Layout:
         files={path: entry for path, entry in files.items() if path not in hidden},
         notes=tuple(notes),
     )
+
+
+def home_of(job: Job) -> str:
+    """The home folder that the command finds: the recorded one when the job names it."""
+    home = posixpath.normpath(job.environment.get("HOME") or HOME)
+    return home if _may_be_mounted(home) else HOME
 
 
 def _may_be_mounted(folder: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import socket
 import tarfile
 import threading
@@ -18,8 +19,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from envfreeze.engines._archive import pack, unpack_outputs
-from envfreeze.engines._docker_layout import Layout, layout
-from envfreeze.errors import EnvironmentFailure
+from envfreeze.engines._docker_layout import Layout, home_of, layout
+from envfreeze.errors import EnvironmentFailure, InputError
 from envfreeze.progress import Progress
 from envfreeze.records.run import Image, Job, JobResult
 from envfreeze.store import Store
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 OWNER = "envfreeze.owner"
 """Label of all that is made for a run: which process on which machine will remove it."""
 USER = 1000
-HOME = "/home/envfreeze"
 TIMED_OUT = 124
 GRACE = 10
 """Seconds between SIGTERM and SIGKILL, as ``docker stop`` has it."""
@@ -52,8 +52,10 @@ def run(
     try:
         remove_stale(client)
         carrier = _carrier(client, image, place, made)
-        data = pack(place.volumes, place.made, place.files, store, owner=USER)
-        carrier.put_archive("/", data)
+        # Docker sets a volume's own owner only from above, and Podman fills it only from within.
+        carrier.put_archive("/", pack("/", place.volumes, {}, store, owner=USER))
+        for volume in place.volumes:
+            carrier.put_archive(volume, pack(volume, place.made, place.files, store, owner=USER))
         worker = _worker(client, image, job, place, carrier, made)
         ended = _run_worker(client, worker, job, folder, progress)
         notes = place.notes + ended.notes + _take_outputs(carrier, place, store, folder)
@@ -101,8 +103,9 @@ def _worker(
     # Open to all, as Podman knows no owner here; nobody else is in the container.
     open_to_all = "exec,nosuid,nodev,mode=1777"
     in_memory = dict.fromkeys(place.temporary, open_to_all)
-    if not any(volume == HOME or HOME.startswith(f"{volume}/") for volume in place.volumes):
-        in_memory[HOME] = open_to_all
+    home = home_of(job)
+    if not any(volume == home or home.startswith(f"{volume}/") for volume in place.volumes):
+        in_memory[home] = open_to_all
     worker = client.containers.create(
         image.reference,
         _command(job, place),
@@ -111,6 +114,7 @@ def _worker(
         environment=_variables(job),
         user=f"{USER}:{USER}",
         volumes_from=[str(carrier.id)],
+        mounts=_mounts(job),
         tmpfs=in_memory,
         read_only=True,
         cap_drop=["ALL"],
@@ -139,7 +143,27 @@ def _command(job: Job, place: Layout) -> list[str]:
 def _variables(job: Job) -> dict[str, str]:
     """The job's, except for what leads to programs and folders of the original machine."""
     kept = {name: value for name, value in job.environment.items() if name not in {"PATH", "HOME"}}
-    return kept | {"HOME": HOME}
+    return kept | {"HOME": home_of(job)}
+
+
+def _mounts(job: Job) -> list[Any]:
+    """Data of this machine, read-only.
+
+    Raises:
+        InputError: the user of the container may not read it.
+    """
+    from docker.types import Mount
+
+    for mount in job.mounts:
+        status = os.stat(mount.source)  # noqa: PTH116
+        if not status.st_mode & 0o004 and status.st_uid != USER:
+            raise InputError(
+                f"{mount.source} cannot be read by the user of the container.",
+                hint=f"Let others read it: chmod o+rX {shlex.quote(mount.source)}",
+            )
+    return [
+        Mount(target=mount.path, source=mount.source, type="bind", read_only=True) for mount in job.mounts
+    ]
 
 
 class _Ended(NamedTuple):

@@ -40,7 +40,7 @@ def view(job: Job, environment: Environment, workspace: Workspace, scratch: Path
     temporary.chmod(0o1777)
     if not kind.startswith("bubblewrap"):
         if "HOME" in job.environment:
-            home = workspace.place(job.environment["HOME"])
+            home = workspace.place(os.path.normpath(f"/{job.environment['HOME']}"))
             home.mkdir(parents=True, exist_ok=True)
         return View(kind, str(workspace.project), str(home), str(temporary), notes=_outside_notes(job))
     project = job.project if sandbox.possible(job.project) else sandbox.ELSEWHERE

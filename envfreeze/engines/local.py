@@ -5,17 +5,16 @@ It shares kernel, C library and system libraries with the machine, and says so i
 
 from __future__ import annotations
 
-import posixpath
 import time
 from pathlib import Path
 
-import msgspec
-
-from envfreeze.data import led_to_sources
 from envfreeze.engines import Check, _local_isolation, _local_process, _local_sandbox
-from envfreeze.engines._local_command import Fitted, fit, moved, with_links_moved
+from envfreeze.engines._local_command import Fitted, fit, with_links_moved
 from envfreeze.engines._local_environment import Environment, failure, load, prepare
 from envfreeze.engines._local_install import find_uv
+from envfreeze.engines._local_sandbox import Mount
+from envfreeze.engines._local_unmounted import with_links_led, with_words_led
+from envfreeze.engines._tapes import SHIM, STATE, TAPES, playing, read_state
 from envfreeze.engines._workspace import Workspace, collect, lay_out, scan
 from envfreeze.errors import EnvironmentFailure
 from envfreeze.progress import Progress
@@ -82,15 +81,21 @@ def _run(
     fitted = fit(job, environment, project=view.project, home=view.home, temporary=view.temporary)
     if not view.isolated:
         progress.warn(_NOT_ISOLATED)
-        fitted = _kept_inside(_with_outside_moved(fitted, job, workspace), workspace)
-        job = msgspec.structs.replace(job, files=tuple(led_to_sources(job.files, job.mounts)))
-    lay_out(with_links_moved(job, view.project), workspace, store)
+        fitted = _kept_inside(with_words_led(fitted, job, workspace), workspace)
+    state = scratch / "tape-state"
+    state.mkdir()
+    view, fitted = _with_tapes(view, fitted, job, state)
+    links_led = with_links_moved(job, view.project)
+    if not view.isolated:
+        links_led = with_links_led(job, view.project, workspace)
+    lay_out(links_led, workspace, store)
     _make_directory(job, workspace)
     before = scan(workspace)
     try:
         ended = _start(view, fitted, job, folder, scratch, progress)
     finally:
         collect(workspace, before, folder / "outputs", outside=job.writable)
+    left, tape_notes = read_state(state)
     return JobResult(
         exit_status=ended.status,
         timed_out=ended.timed_out,
@@ -99,31 +104,39 @@ def _run(
         prefix=environment.path,
         isolated=_local_isolation.isolated(view, network=job.network),
         not_isolated=_local_isolation.not_isolated(view, network=job.network),
-        notes=view.notes + fitted.notes + _local_process.limit_notes(job.limits) + ended.notes,
+        notes=view.notes + fitted.notes + _local_process.limit_notes(job.limits) + ended.notes + tape_notes,
+        left_tape=left,
     )
+
+
+_TAPES = "/run/envfreeze"
+"""Where the command finds its tapes: a folder that no other mount is about."""
+
+
+def _with_tapes(
+    view: _local_isolation.View, fitted: Fitted, job: Job, state: Path
+) -> tuple[_local_isolation.View, Fitted]:
+    """The command plays its tapes, when the job has some."""
+    if job.tapes is None or job.preload is None:
+        return view, fitted
+    parts = {SHIM: Path(job.preload), TAPES: Path(job.tapes), STATE: state}
+    if view.isolated:
+        mounts = [Mount(f"{_TAPES}/{name}", source, name == STATE) for name, source in parts.items()]
+        view = view._replace(mounts=(*view.mounts, *mounts))
+        command, variables = playing(job, fitted.command, _TAPES)
+    else:
+        folder = state.parent / "tape"
+        folder.mkdir()
+        for name, source in parts.items():
+            (folder / name).symlink_to(source)
+        command, variables = playing(job, fitted.command, str(folder))
+    return view, fitted._replace(command=command, variables=fitted.variables | variables)
 
 
 _NOT_ISOLATED = (
     "nothing here keeps the command from this machine's other files: replay only what you trust, "
     "or install bubblewrap"
 )
-
-
-def _with_outside_moved(fitted: Fitted, job: Job, workspace: Workspace) -> Fitted:
-    """Words of the command and variables that name recorded files outside of the project lead to the copies."""
-    folders = {posixpath.dirname(entry.path) for entry in job.files if entry.path.startswith("/")} - {"/"}
-
-    def led(text: str) -> str:
-        for folder in sorted(folders, key=len, reverse=True):
-            led_there = moved(text, folder, str(workspace.place(folder)))
-            if led_there != text:
-                return led_there
-        return text
-
-    variables = {
-        name: led(value) if name in job.environment else value for name, value in fitted.variables.items()
-    }
-    return fitted._replace(command=tuple(map(led, fitted.command)), variables=variables)
 
 
 def _kept_inside(fitted: Fitted, workspace: Workspace) -> Fitted:

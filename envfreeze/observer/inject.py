@@ -13,6 +13,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from envfreeze.observer import tapes
+
 AGENT = Path(__file__).parent / "agent"
 _FILES = ("sitecustomize.py", "envfreeze_*.py")
 """Patterns of the files that make up the agent."""
@@ -42,10 +44,18 @@ def events_folder(folder: Path) -> Path:
     return folder / "events"
 
 
-def inject(environment: Mapping[str, str], *, folder: Path, project: Path) -> dict[str, str]:
+def tapes_folder(folder: Path) -> Path:
+    """Where the shim keeps tapes, below the folder given to ``inject``; made only when they are wanted."""
+    return folder / "tapes"
+
+
+def inject(
+    environment: Mapping[str, str], *, folder: Path, project: Path, tape_limit: int | None = None
+) -> dict[str, str]:
     """The command's environment with the agent in it; ``folder`` is for the agent and its reports.
 
     The agent is copied, so that its folder on ``PYTHONPATH`` holds nothing else that could be imported.
+    With ``tape_limit``, bytes, randomness and times are taped below ``tapes_folder(folder)`` where there is a shim.
     A folder with a colon in its name cannot be in ``PYTHONPATH``: then the run is not seen from inside.
 
     Raises:
@@ -67,4 +77,6 @@ def inject(environment: Mapping[str, str], *, folder: Path, project: Path) -> di
     if library := shim():
         preloaded = environment.get("LD_PRELOAD", "")
         changed["LD_PRELOAD"] = f"{library}:{preloaded}" if preloaded else str(library)
+        if tape_limit is not None:
+            changed |= tapes.prepare(tapes_folder(folder), limit=tape_limit)
     return changed

@@ -89,7 +89,8 @@ def _installed(events: Events, environment: Mapping[str, str]) -> set[str]:
     for image in events.images:
         # A Python that the agent was not loaded into: <prefix>/bin/python, as called and with links resolved.
         if executable_by_name(image.program):
-            called = os.path.join(image.directory, image.argv[0] if image.argv else "")  # noqa: PTH118
+            called = image.argv[0] if image.argv and "/" in image.argv[0] else image.program
+            called = os.path.join(image.directory, called)  # noqa: PTH118
             folders |= {os.path.dirname(os.path.dirname(path)) for path in (image.program, called)}  # noqa: PTH120
     folders |= {os.path.realpath(folder) for folder in folders if folder.startswith("/")}
     return {folder.rstrip("/") for folder in folders if folder.startswith("/")} - {"", home}

@@ -21,6 +21,8 @@ class Image(Record):
 
     pid: int = 0
     ppid: int = 0
+    started: int = 0
+    """ns of CLOCK_MONOTONIC."""
     program: str = ""
     argv: tuple[str, ...] = ()
     directory: str = ""
@@ -98,6 +100,7 @@ def _image(path: Path) -> Image:
     return Image(
         pid=pid,
         ppid=ppid,
+        started=_number(path.stem.rpartition("-")[2]),
         program=program,
         argv=tuple(argv),
         directory=directory,

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from envfreeze.observer import environment as variables
-from envfreeze.observer import inputs, outputs, programs
+from envfreeze.observer import inputs, outputs, programs, seen, tapes
 from envfreeze.observer.capture import DataOptions, variables_that_lead
 from envfreeze.observer.classes import load as load_classes
 from envfreeze.observer.collect import collect
 from envfreeze.observer.events import Events, read_events
-from envfreeze.observer.inject import events_folder, inject
+from envfreeze.observer.inject import events_folder, inject, tapes_folder
 from envfreeze.observer.launch import Ended, find_program, launch
 from envfreeze.observer.parameters import parameters_of
 from envfreeze.progress import Progress, Silent
@@ -53,6 +53,7 @@ def watch(
     passthrough: tuple[int, int] = (1, 2),
     progress: Progress | None = None,
     environment: Mapping[str, str] | None = None,
+    tape_limit: int | None = None,
 ) -> Watched:
     """Run ``command`` in ``directory`` and watch it.
 
@@ -62,6 +63,7 @@ def watch(
         data: how data is kept; by default copied, up to a limit outside of the project.
         passthrough: file descriptors that the command's output and error streams are forwarded to.
         environment: the command's variables; by default this process's.
+        tape_limit: bytes of randomness and clock reads that are recorded; None records none.
 
     Raises:
         InputError: the command does not exist or cannot be started, or the project's own rules for classes
@@ -77,7 +79,7 @@ def watch(
     with store.temporary() as folder:
         before, outside_before = inputs.take_snapshot(project), outputs.scan_outside(patterns)
         stdin = _Stdin()
-        injected = inject(environment, folder=folder, project=project)
+        injected = inject(environment, folder=folder, project=project, tape_limit=tape_limit)
         progress.step(f"running {shlex.join(command)}")
         started, began = datetime.now(UTC), time.time_ns()
         ended = launch(
@@ -93,6 +95,9 @@ def watch(
         kept = events_folder(folder) / "before"
         found = collect(
             run, kept, patterns, outside_before, outside_after, classes, data or DataOptions(), began=began
+        )
+        taped, tape_gaps = (
+            tapes.seal(tapes_folder(folder), store) if tapes_folder(folder).is_dir() else (None, [])
         )
         streams = tuple(_stream(folder / name, store, ended, number) for number, name in enumerate(_STREAMS))
     target, executables, target_gaps = _target(run)
@@ -117,11 +122,15 @@ def watch(
         outputs=store.add_set(found.made),
         folders=_needed_folders(found.made, before),
         output_patterns=patterns,
+        absent=seen.absent(events, inputs.Locator(project, before), before, after),
+        network=seen.hosts(events),
         parameters=parameters,
         interpreters=executables,
+        process_tree=seen.store_processes(seen.processes(events), store),
+        tapes=taped,
         processes=len(ended.processes | {process.pid for process in events.processes if process.pid}),
     )
-    gaps = (*parameter_gaps, *target_gaps, *found.gaps, *_run_gaps(run, stdin))
+    gaps = (*parameter_gaps, *target_gaps, *found.gaps, *tape_gaps, *_run_gaps(run, stdin))
     return Watched(
         observation=observation,
         executable=target,
@@ -205,20 +214,13 @@ def _run_gaps(run: Run, stdin: _Stdin) -> list[Gap]:
     if any(image.ceased for image in run.events.images):
         why = "the disk or the memory was full, so that not everything could be written down"
         gaps.append(Gap(what="some of what the run read", why=why))
-    if hosts := _hosts(run.events):
+    if hosts := seen.hosts(run.events):
         why = f"the run connected to {', '.join(hosts[:5])}{', …' if len(hosts) > 5 else ''}; a replay cannot"
         gaps.append(Gap(what="network", why=why))
     if run.events.errors:
         why = f"the observer failed {run.events.errors} times, first at {run.events.error}"
         gaps.append(Gap(what="some of what the run read", why=outputs.printable(why)))
     return gaps
-
-
-def _hosts(events: Events) -> list[str]:
-    """Other machines that were connected to, as address:port."""
-    reached = {address for image in events.images for address in image.reached}
-    pairs = [address.rpartition(" ")[::2] for address in sorted(reached)]
-    return [f"{host}:{port}" for host, port in pairs if not host.startswith("127.") and host != "::1"]
 
 
 class _Stdin:

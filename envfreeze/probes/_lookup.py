@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -169,7 +169,7 @@ class Lookup:
     def _by_content(self, package: Package, said: dict[str, Any], offered: tuple[IndexFile, ...]) -> Answer:
         """No file has the installed tags: a wheel that was renamed, or one that was built on this machine."""
         unproven = None
-        for file in self._compatible(offered):
+        for file in compatible(offered, self._priority):
             proven = self._is_installed(file, said)
             if proven:
                 return self._take(package, file)
@@ -187,15 +187,6 @@ class Lookup:
             return made._replace(package=named)
         why = "it was built from source on this machine, and will be built again, with a compiler if needed"
         return self._take(package, sources[0], gap=why)
-
-    def _compatible(self, offered: Iterable[IndexFile]) -> list[IndexFile]:
-        """Wheels that the target accepts, best first."""
-        ranked = []
-        for file in offered:
-            known = [self._priority[tag] for tag in _wheel_tags(file) if tag in self._priority]
-            if known:
-                ranked.append((min(known), file.file, file))
-        return [file for _, _, file in sorted(ranked, key=lambda entry: entry[:2])]
 
     def _is_installed(self, file: IndexFile, said: dict[str, Any]) -> bool | None:
         path = file.path
@@ -283,6 +274,16 @@ class Lookup:
         if key:
             keep((path.name, digest), "rebuilt", key)
         return path.name, digest
+
+
+def compatible(offered: Iterable[IndexFile], priority: Mapping[Any, int]) -> list[IndexFile]:
+    """Wheels that the target accepts, best first; ``priority`` numbers its tags."""
+    ranked = []
+    for file in offered:
+        known = [priority[tag] for tag in _wheel_tags(file) if tag in priority]
+        if known:
+            ranked.append((min(known), file.file, file))
+    return [file for _, _, file in sorted(ranked, key=lambda entry: entry[:2])]
 
 
 def _files(changed: Sequence[Change]) -> str:

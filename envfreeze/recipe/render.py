@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import envfreeze
+from envfreeze.errors import InputError
 from envfreeze.recipe import base_image, quote
 from envfreeze.recipe.command import portable
 from envfreeze.recipe.requirements import Requirements, requirements
@@ -31,6 +32,11 @@ def render(lock: Lock, base: BaseImage) -> Recipe:
         InputError: some packages cannot be installed again, or the lock holds what no Dockerfile can.
     """
     base_image.check(base)
+    if lock.conda is not None and not lock.conda.prefix:
+        raise InputError(
+            f"the lock has {len(lock.conda.packages)} packages of conda, and no image is made of them yet.",
+            hint="Make the environment with conda: envfreeze export --to explicit -o conda-explicit.txt",
+        )
     wanted = requirements(lock)
     system = missing_from(base, lock.system)
     identity = _identity(base, wanted, system)

@@ -100,6 +100,7 @@ class CondaEnvironment(Record):
 
     name: str
     prefix: str
+    """Empty when it was read from a file, and is installed nowhere."""
     packages: tuple[CondaPackage, ...] = ()
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from envfreeze.records.base import Bytes, Record, Seconds, Sha256
 from envfreeze.records.files import FileSet, StreamEntry, refuse_unless_plain
+from envfreeze.records.tapes import Tapes
 
 
 class Parameter(Record):
@@ -30,6 +31,8 @@ class ProcessEntry(Record):
     """Path of the executable."""
     command: tuple[str, ...] = ()
     """The command line, secrets masked."""
+    started: Seconds = 0.0
+    """Since the start of the first."""
 
 
 class Observation(Record):
@@ -73,6 +76,8 @@ class Observation(Record):
     processes: int = 0
     process_tree: Sha256 | None = None
     """Stored list of the programs that ran (see ``ProcessEntry``)."""
+    tapes: Tapes | None = None
+    """The randomness and the times that it got; None when they were not recorded."""
 
     def __post_init__(self) -> None:
         for path in (self.directory, self.project, *self.folders):

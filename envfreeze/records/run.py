@@ -10,6 +10,7 @@ from envfreeze.records.base import Bytes, Record, Seconds, Sha256
 from envfreeze.records.comparison import Comparison
 from envfreeze.records.environment import Cpu
 from envfreeze.records.files import FileEntry, FileSet, StreamEntry
+from envfreeze.records.tapes import LeftTape
 
 
 class Limits(Record):
@@ -63,6 +64,10 @@ class Job(Record):
     """Further absolute folders that the command writes outputs to."""
     limits: Limits = Limits()
     network: bool = False
+    preload: str | None = None
+    """Library of this machine that is preloaded into the command, so that it plays ``tapes``."""
+    tapes: str | None = None
+    """Folder of this machine with the tapes of the recorded run."""
 
 
 class JobResult(Record):
@@ -79,6 +84,8 @@ class JobResult(Record):
     isolated: tuple[str, ...] = ()
     not_isolated: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    left_tape: tuple[LeftTape, ...] = ()
+    """Where the command asked for other randomness or times than the recorded run, in that order."""
 
 
 class Setting(Record):
@@ -114,6 +121,8 @@ class Run(Record):
     isolated: tuple[str, ...] = ()
     not_isolated: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    left_tape: tuple[LeftTape, ...] = ()
+    """Where the command asked for other randomness or times than the recorded run, in that order."""
     code: Literal["recorded", "given"] = "recorded"
     """``given`` when ``--code`` or another command replaced what was recorded."""
     comparison: Comparison | msgspec.UnsetType = msgspec.UNSET

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from envfreeze.errors import InputError
 from envfreeze.records.environment import Package
+from envfreeze.records.files import FileEntry
 from envfreeze.records.lock import Lock
-from envfreeze.records.observation import Observation
+from envfreeze.records.observation import Observation, ProcessEntry
+from envfreeze.report._files import as_tree, by_class
 from envfreeze.report._parameters import summary
 from envfreeze.report._words import counted, duration, printable, size
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from envfreeze.store import Store
 
 Facts = Iterator[tuple[str, str]]
 """Label and what is said; an empty text is left out."""
@@ -22,8 +30,8 @@ Facts = Iterator[tuple[str, str]]
 MAX_OUTPUTS = 12
 
 
-def print_lock(lock: Lock, console: Console) -> None:
-    """All sections of the lock, what could not be captured first."""
+def print_lock(lock: Lock, console: Console, store: Store | None = None) -> None:
+    """All sections of the lock, what could not be captured first; ``store`` holds the lists that are long."""
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -32,7 +40,7 @@ def print_lock(lock: Lock, console: Console) -> None:
         return printable(text, console.encoding)
 
     _print_gaps(lock, console)
-    for title, facts in _sections(lock):
+    for title, facts in _sections(lock, store):
         rows = [(label, text) for label, text in facts if text]
         if not rows:
             continue
@@ -58,9 +66,12 @@ def _print_gaps(lock: Lock, console: Console) -> None:
         console.print(Text(printable(f"  {gap.what}: {gap.why}", console.encoding), style="yellow"))
 
 
-def _sections(lock: Lock) -> Iterator[tuple[str, Facts]]:
+def _sections(lock: Lock, store: Store | None) -> Iterator[tuple[str, Facts]]:
     if lock.run is not None:
         yield "Run", _run(lock.run)
+        yield "Files that it read", by_class(_entries(lock.run, store))
+        programs = _processes(lock.run, store)
+        yield f"Programs ({len(programs)})", (("", line) for line in as_tree(programs))
     yield "Interpreter", _interpreter(lock)
     yield f"Packages ({len(lock.packages)})", _packages(lock)
     yield "Package sources", _pip(lock)
@@ -68,6 +79,23 @@ def _sections(lock: Lock) -> Iterator[tuple[str, Facts]]:
     yield "Processor", _cpu(lock)
     yield "GPU", _cuda(lock)
     yield "Version control", _git(lock)
+
+
+def _entries(run: Observation, store: Store | None) -> tuple[FileEntry, ...]:
+    """The files that were read, as far as the store is there."""
+    with contextlib.suppress(InputError):
+        return store.entries(run.files, what="recorded files") if store else run.files.entries
+    return run.files.entries
+
+
+def _processes(run: Observation, store: Store | None) -> tuple[ProcessEntry, ...]:
+    if store is None or run.process_tree is None:
+        return ()
+    try:
+        data = store.verified(run.process_tree, what="the list of programs").read_bytes()
+        return msgspec.json.decode(data, type=tuple[ProcessEntry, ...])
+    except (InputError, msgspec.DecodeError, msgspec.ValidationError):
+        return ()
 
 
 def _run(run: Observation) -> Facts:
@@ -85,6 +113,8 @@ def _run(run: Observation) -> Facts:
     if run.outputs.count > MAX_OUTPUTS:
         yield "", f"  and {run.outputs.count - MAX_OUTPUTS} more"
     yield "parameters", summary(run.parameters)
+    yield "looked for", ", ".join(run.absent[:MAX_OUTPUTS]) + (", …" if len(run.absent) > MAX_OUTPUTS else "")
+    yield "connected to", ", ".join(run.network)
     for name, value in sorted(run.environment.items()):
         yield f"${name}", value or "(empty)"
 

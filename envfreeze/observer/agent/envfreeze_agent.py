@@ -12,11 +12,11 @@ import atexit
 import os
 import sys
 from _thread import get_ident
-from time import monotonic_ns
 
 from envfreeze_agent_report import (  # type: ignore[import-not-found,unused-ignore]
     Reporter,
     libraries,
+    now,
     numerics,
     to_json,
     to_text,
@@ -126,12 +126,12 @@ class _Watcher:
     def note_read(self, path: str) -> None:
         if path not in self.read:
             self.read.add(path)
-            self.reporter.send('["r",%d,%s]' % (monotonic_ns(), to_json(path)))
+            self.reporter.send('["r",%d,%s]' % (now(), to_json(path)))
 
     def note_write(self, path: str) -> None:
         if path not in self.written:
             self.written.add(path)
-            self.reporter.send('["w",%d,%s]' % (monotonic_ns(), to_json(path)))
+            self.reporter.send('["w",%d,%s]' % (now(), to_json(path)))
             self.keep(path)
 
     def updated(self, given: Any, *_: Any) -> None:
@@ -159,7 +159,7 @@ class _Watcher:
             arguments = [arguments]
         argv = [to_text(part)[:4096] for part in list(arguments)[:16] if isinstance(part, (str, bytes))]
         name = to_text(program) if isinstance(program, (str, bytes)) else (argv or [str(program)])[0]
-        self.reporter.send('["p",%d,%s,%s]' % (monotonic_ns(), to_json(name), to_json(argv)))
+        self.reporter.send('["p",%d,%s,%s]' % (now(), to_json(name), to_json(argv)))
 
     def shell(self, command: Any, *_: Any) -> None:
         self.started("/bin/sh", ["sh", "-c", command])
@@ -194,7 +194,7 @@ class _Watcher:
         if status.st_mode & 0o170000 != 0o100000 or status.st_size > _LARGEST_COPY or os.path.lexists(target):
             return
         os.makedirs(os.path.dirname(target), 0o700, True)
-        unfinished = "%s/%d-%d.part" % (self.reporter.folder, os.getpid(), monotonic_ns())
+        unfinished = "%s/%d-%d.part" % (self.reporter.folder, os.getpid(), now())
         copy = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             while True:

@@ -11,15 +11,28 @@ from __future__ import annotations
 
 import os
 import sys
-from time import monotonic_ns
+from time import clock_gettime_ns, monotonic_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 _LOWEST_DESCRIPTOR = 700
+_UNTAPED_MONOTONIC = 0x7E570001
+"""CLOCK_MONOTONIC by a number that only the shim knows (shim/clock.c): it is on no tape of the run."""
 _ENCODING = sys.getfilesystemencoding()
 _ENCODING_ERRORS = sys.getfilesystemencodeerrors()
+
+
+def now() -> int:
+    """Nanoseconds of CLOCK_MONOTONIC, as other processes and the shim count them."""
+    return clock_gettime_ns(_UNTAPED_MONOTONIC) if _shim_is_here else monotonic_ns()
+
+
+try:
+    _shim_is_here = clock_gettime_ns(_UNTAPED_MONOTONIC) > 0
+except OSError:
+    _shim_is_here = False
 
 
 class Reporter:
@@ -53,7 +66,7 @@ class Reporter:
 
     def open(self) -> None:
         """Begin a report; the descriptor is moved up, as programs expect to be given 3, 4, 5, …."""
-        path = "%s/%d-%d.events" % (self.folder, os.getpid(), monotonic_ns())
+        path = "%s/%d-%d.events" % (self.folder, os.getpid(), now())
         low = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         status = os.fstat(low)
         self.identity = (status.st_dev, status.st_ino)

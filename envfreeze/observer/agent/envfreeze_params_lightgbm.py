@@ -1,8 +1,8 @@
 """LightGBM: the parameters of each booster that is trained, and of the scikit-learn style estimators.
 
 ``lightgbm.train`` and the estimators make a ``Booster`` and call its ``update`` once a round;
-``Booster.params`` holds what it was given. Its model as text, which is short before the first round, ends with
-all parameters in force.
+``Booster.params`` holds what it was given. Its model as text, which is short before the first round, ends
+with all parameters in force.
 Source: LightGBM's Python API reference; ``basic.py`` and ``sklearn.py`` of 3.3 to 4.7.
 """
 

@@ -40,7 +40,7 @@ def text(value: Any) -> str:
 
 
 def public_name(kind: Any) -> str:
-    """As users import it: ``sklearn.svm._classes.SVC`` is ``sklearn.svm.SVC``; no module for a script's own."""
+    """As users import it: ``sklearn.svm._classes.SVC`` is ``sklearn.svm.SVC``; of a script's own the name."""
     module = str(getattr(kind, "__module__", "") or "")
     name = str(getattr(kind, "__qualname__", "") or getattr(kind, "__name__", "") or type(kind).__name__)
     whole = module.split(".")

@@ -1,5 +1,6 @@
 /* Starting programs: noted, and the new program is watched too even when it gets another environment. */
 #include "shim.h"
+#include "tape.h"
 
 #include <alloca.h>
 #include <errno.h>
@@ -11,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const OURS[] = {"LD_PRELOAD", "ENVFREEZE_AGENT", "ENVFREEZE_PROJECT"};
+static const char *const OURS[] = {"LD_PRELOAD",      "ENVFREEZE_AGENT",      "ENVFREEZE_PROJECT",  "ENVFREEZE_TAPE",
+                                   "ENVFREEZE_TAPES", "ENVFREEZE_TAPE_STATE", "ENVFREEZE_TAPE_KEYS"};
 #define COUNT (sizeof OURS / sizeof *OURS)
 static char values[COUNT][4400]; /* "NAME=value" as at our start */
 
@@ -35,20 +37,26 @@ static size_t count(char *const *list) {
   return n;
 }
 
-/* Fills `with` (count + COUNT + 1 places) with the environment and what of ours it lacks. A child between fork
- * and exec may not allocate, so the caller brings the memory. */
-static char *const *complete(char *const *environment, char **with) {
-  size_t n = count(environment), extra = 0;
-  if (!log_ready()) return environment;
-  if (n) memcpy(with, environment, n * sizeof *with);
+#define NAME 64
+typedef size_t (*namer)(char *, size_t);
+
+/* Fills `with` (count + COUNT + 2 places) with the environment, what of ours it lacks, and the program's name on
+ * the tapes in place of our own. A child between fork and exec may not allocate, so the caller brings the memory. */
+static char *const *complete(char *const *environment, char **with, char *name, namer named) {
+  size_t n = count(environment), used = 0;
+  if (!log_ready() && tape_mode == TAPE_OFF) return environment;
+  if (tape_mode != TAPE_OFF && named(name, NAME) >= NAME) return environment;
+  for (size_t i = 0; i < n; i++)
+    if (tape_mode == TAPE_OFF || strncmp(environment[i], SELF "=", sizeof SELF)) with[used++] = environment[i];
   for (size_t i = 0; i < COUNT; i++)
-    if (*values[i] && !is_set(environment, OURS[i])) with[n + extra++] = values[i];
-  with[n + extra] = NULL;
-  return extra ? with : environment;
+    if (*values[i] && !is_set(environment, OURS[i])) with[used++] = values[i];
+  if (tape_mode != TAPE_OFF) with[used++] = name;
+  with[used] = NULL;
+  return with;
 }
 
-#define COMPLETE(environment) \
-  complete(environment, alloca((count(environment) + COUNT + 1) * sizeof(char *)))
+#define COMPLETE(environment, named) \
+  complete(environment, alloca((count(environment) + COUNT + 2) * sizeof(char *)), alloca(NAME), named)
 
 static void note(const char *path) {
   char buffer[4352];
@@ -62,7 +70,7 @@ static void note(const char *path) {
 EXPORT int execve(const char *path, char *const argv[], char *const environment[]) {
   NEXT(execve);
   note(path);
-  return next(path, argv, COMPLETE(environment));
+  return next(path, argv, COMPLETE(environment, process_next));
 }
 
 EXPORT int execv(const char *path, char *const argv[]) { return execve(path, argv, environ); }
@@ -70,7 +78,7 @@ EXPORT int execv(const char *path, char *const argv[]) { return execve(path, arg
 EXPORT int execvpe(const char *file, char *const argv[], char *const environment[]) {
   NEXT(execvpe);
   note(file);
-  return next(file, argv, COMPLETE(environment));
+  return next(file, argv, COMPLETE(environment, process_next));
 }
 
 EXPORT int execvp(const char *file, char *const argv[]) { return execvpe(file, argv, environ); }
@@ -110,7 +118,9 @@ EXPORT int execle(const char *path, const char *first, ...) {
                   const posix_spawnattr_t *attributes, char *const argv[], char *const environment[]) { \
     NEXT(name); \
     note(path); \
-    return next(pid, path, actions, attributes, argv, COMPLETE(environment)); \
+    int result = next(pid, path, actions, attributes, argv, COMPLETE(environment, process_spawning)); \
+    if (result == 0 && tape_mode != TAPE_OFF) process_spawned(); \
+    return result; \
   }
 SPAWN(posix_spawn)
 SPAWN(posix_spawnp)

@@ -1,5 +1,6 @@
 /* Opening files. */
 #include "shim.h"
+#include "tape.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +50,7 @@ static void after(int failed, int flags, const char *path) {
     char buffer[4352]; \
     int noted = before(AT_FDCWD, path, flags, buffer, sizeof buffer); \
     int result = next(path, flags, mode); \
+    tape_opened(result, path); \
     if (noted) after(result < 0, flags, buffer); \
     return result; \
   }
@@ -60,6 +62,7 @@ static void after(int failed, int flags, const char *path) {
     char buffer[4352]; \
     int noted = before(directory, path, flags, buffer, sizeof buffer); \
     int result = next(directory, path, flags, mode); \
+    tape_opened(result, path); \
     if (noted) after(result < 0, flags, buffer); \
     return result; \
   }
@@ -87,6 +90,7 @@ static int flags_of(const char *mode) {
     char buffer[4352]; \
     int flags = flags_of(mode), noted = before(AT_FDCWD, path, flags, buffer, sizeof buffer); \
     FILE *result = next(path, mode); \
+    tape_opened(result ? fileno(result) : -1, path); \
     if (noted) after(!result, flags, buffer); \
     return result; \
   }

@@ -18,6 +18,9 @@
   static __typeof__(name) *next; \
   if (!next) next = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
+/* The headers declare some arguments as never NULL; programs pass it all the same, and the kernel copes. */
+#define KEEP_CHECKS(pointer) __asm__("" : "+r"(pointer))
+
 /* Kinds of events; the log is a sequence of: kind, text, NUL. Read by observer/shim_log.py. The text of the
  * kinds that are told once a process begins with the time, ns of CLOCK_MONOTONIC, and a space. */
 enum kind {

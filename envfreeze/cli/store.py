@@ -1,0 +1,121 @@
+"""``envfreeze store``: list, verify and prune what lies in ``.envfreeze/objects``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from envfreeze.cli._common import emit, output_options, printable
+
+if TYPE_CHECKING:
+    from envfreeze.store import Store
+    from envfreeze.store_maintenance import Maintained, StoredObject
+
+_PROJECT = click.option(
+    "--project", type=click.Path(path_type=Path), default=Path(), help="The frozen folder; default: this one."
+)
+
+
+@click.group("store", epilog="Example:  envfreeze store verify")
+def store() -> None:
+    """Look after the stored files, outputs and wheels in .envfreeze/."""
+
+
+@store.command("list", epilog="Example:  envfreeze store list --json")
+@_PROJECT
+@output_options
+def list_(project: Path, as_json: bool, quiet: bool, verbose: bool) -> int:
+    """List what is stored, the largest first, with what refers to it."""
+    from envfreeze.store_maintenance import contents
+
+    found = contents(_store(project))
+    if as_json:
+        emit(found)
+    else:
+        _print_objects(found.objects)
+        _say(f"{_total(found)}.", quiet=quiet)
+    return 0
+
+
+@store.command("verify", epilog="Example:  envfreeze store verify")
+@_PROJECT
+@output_options
+def verify(project: Path, as_json: bool, quiet: bool, verbose: bool) -> int:
+    """Check every stored content against its digest; exit with 1 when one is damaged or missing."""
+    from envfreeze.store_maintenance import verify as verified
+
+    found = verified(_store(project))
+    if as_json:
+        emit(found)
+    else:
+        used_by = {item.sha256: item.used_by for item in found.objects}
+        for digest in found.damaged:
+            click.echo(printable(f"damaged  {digest[:12]}  {_users(used_by[digest])}"))
+        for item in found.missing:
+            click.echo(printable(f"missing  {item.sha256[:12]}  {_users(item.used_by)}"))
+        wrong = len(found.damaged) + len(found.missing)
+        verdict = f"{len(found.damaged)} damaged, {len(found.missing)} missing" if wrong else "all whole"
+        _say(f"{_total(found)}: {verdict}.", quiet=quiet)
+    return 1 if found.damaged or found.missing else 0
+
+
+@store.command("prune", epilog="Example:  envfreeze store prune --dry-run")
+@_PROJECT
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@output_options
+def prune(project: Path, dry_run: bool, as_json: bool, quiet: bool, verbose: bool) -> int:
+    """Remove what neither a lock in this folder nor a recorded replay refers to.
+
+    What only a lock in another commit or branch refers to is removed too.
+    """
+    from envfreeze.store_maintenance import prune as pruned
+
+    found = pruned(_store(project), dry_run=dry_run)
+    if as_json:
+        emit(found)
+    else:
+        if verbose or dry_run:
+            _print_objects(found.objects)
+        _say(f"{'would remove' if dry_run else 'removed'} {_total(found)}.", quiet=quiet)
+    return 0
+
+
+def _store(project: Path) -> Store:
+    from envfreeze.errors import InputError
+    from envfreeze.store import Store
+
+    found = Store(project.absolute())
+    if not found.root.is_dir():
+        raise InputError(
+            f"{found.root.parent} has no store: there is no {found.root.name} folder in it.",
+            hint="Freeze something there first, or give another folder with --project.",
+        )
+    return found
+
+
+def _print_objects(objects: tuple[StoredObject, ...]) -> None:
+    from envfreeze.report._words import size
+
+    for item in objects:
+        click.echo(printable(f"{item.sha256[:12]}  {size(item.size):>10}  {_users(item.used_by)}"))
+
+
+def _users(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}" if names else "nothing refers to it"
+
+
+def _total(found: Maintained) -> str:
+    from envfreeze.report._words import counted, size
+
+    return f"{counted(found.count, 'object')}, {size(found.size)}"
+
+
+def _say(text: str, *, quiet: bool) -> None:
+    if not quiet:
+        click.echo(text, err=True)
+
+
+COMMAND = store

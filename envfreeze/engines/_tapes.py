@@ -1,0 +1,81 @@
+"""What both engines do to play a job's tapes: the shim is preloaded into the command, and told where they are.
+
+The image's C library may be older than the one that the shim was made for. Its loader then says so on the
+standard error of every program; so one program is tried first, by the shell that becomes the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from envfreeze.observer.tapes import first_process, source_name
+from envfreeze.records.run import Job
+from envfreeze.records.tapes import LeftTape
+
+SHIM = "shim.so"
+TAPES = "tapes"
+STATE = "state"
+"""Names in the folder that the command finds the shim, the tapes and a place for notes in."""
+
+_REFUSED = "refused"
+_MOST_BYTES = 1 << 20
+_TRY = """\
+shim=$ENVFREEZE_PRELOAD; unset ENVFREEZE_PRELOAD
+if said=$(ENVFREEZE_TAPE= LD_PRELOAD="$shim" /bin/true 2>&1) && [ -z "$said" ]
+then LD_PRELOAD=$shim; export LD_PRELOAD
+else : > "$ENVFREEZE_TAPE_STATE/refused"
+fi
+exec "$@"
+"""
+
+NOTE_REFUSED = (
+    "the C library of this environment does not load the shim, so the recorded randomness and times were not "
+    "given back"
+)
+
+
+def playing(job: Job, command: Sequence[str], folder: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The command and the variables with which a job plays its tapes.
+
+    Args:
+        folder: absolute path, as the command sees it, of what holds ``SHIM``, ``TAPES`` and ``STATE``.
+    """
+    variables = {
+        "ENVFREEZE_PRELOAD": f"{folder}/{SHIM}",
+        "ENVFREEZE_TAPE": "replay",
+        "ENVFREEZE_TAPES": f"{folder}/{TAPES}",
+        "ENVFREEZE_TAPE_STATE": f"{folder}/{STATE}",
+        **first_process(),
+    }
+    if job.network:
+        # Keys that anybody with the tapes could make again are none.
+        variables["ENVFREEZE_TAPE_KEYS"] = "real"
+    return ("/bin/sh", "-c", _TRY, "sh", *command), variables
+
+
+def read_state(folder: Path) -> tuple[tuple[LeftTape, ...], tuple[str, ...]]:
+    """Where the command left its tapes, and notes; it could write there itself, so nothing is trusted."""
+    notes = (NOTE_REFUSED,) if (folder / _REFUSED).is_file() else ()
+    try:
+        with (folder / "left").open("rb") as stream:
+            lines = stream.read(_MOST_BYTES).decode(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    return tuple(left for line in lines if (left := _left(line)) is not None), notes
+
+
+def _left(line: str) -> LeftTape | None:
+    fields = line.split("\t")
+    if len(fields) != 7 or not (fields[1].isdecimal() and fields[4].isdecimal()):
+        return None
+    process, source, thread, site, taken, place, why = fields
+    return LeftTape(
+        process=process,
+        source=source_name(int(source[:9])),
+        site=site,
+        thread=thread,
+        taken=int(taken[:18]),
+        place=place,
+        why=why,
+    )

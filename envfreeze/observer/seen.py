@@ -1,0 +1,149 @@
+"""What else a run did: what it looked for in vain, whom it talked to, and which programs it was made of."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from envfreeze import tree
+from envfreeze.observer.events import Events
+from envfreeze.observer.inputs import Locator, Snapshot
+from envfreeze.observer.outputs import printable
+from envfreeze.records.observation import ProcessEntry
+from envfreeze.redact import url_without_credentials
+from envfreeze.store import Store
+
+MOST_ABSENT = 200
+MOST_PROCESSES = 10_000
+_LONGEST_WORD = 2000
+"""Characters of one word of a command line, such as a program given with ``-c``."""
+
+_PROBED = re.compile(
+    r"""(^|/)(
+        __pycache__(/.*)? | .*\.(pyc|pyo|pyd) | .*\.(cpython|pypy|abi)[^/]*\.so | .*module\.so
+      | pyvenv\.cfg | pybuilddir\.txt | .*\._pth | __init__\.so
+      | .*\.(pth|egg-link)
+    )$""",
+    re.VERBOSE,
+)
+"""What an interpreter looks for on its own: compiled modules (importlib), marks of environments."""
+
+
+def absent(events: Events, locator: Locator, before: Snapshot, after: Snapshot) -> tuple[str, ...]:
+    """Paths of the project that the run looked for, that were not there, and that it did not make itself.
+
+    A settings file that is missing matters as much as one that is there. At most ``MOST_ABSENT``.
+    """
+    there = {*before.files, *before.folders, *after.files, *after.folders}
+    found = set()
+    for path in (path for image in events.images for path in image.sought):
+        links, place = locator.resolve(path)
+        if (
+            place.startswith("/")
+            or place in there
+            or links
+            or _PROBED.search(place)
+            or tree.is_ignored(place)
+        ):
+            continue
+        if place.endswith(".so") and f"{place.removesuffix('.so')}.py" in there:
+            continue
+        if place not in tree.OWN_FILES and place.split("/")[0] not in tree.IGNORED_FOLDERS:
+            found.add(printable(place))
+    return tuple(sorted(found)[:MOST_ABSENT])
+
+
+def hosts(events: Events) -> tuple[str, ...]:
+    """Other machines that were connected to, as ``address:port``."""
+    reached = {address for image in events.images for address in image.reached}
+    pairs = [address.rpartition(" ")[::2] for address in sorted(reached)]
+    return tuple(f"{host}:{port}" for host, port in pairs if not host.startswith("127.") and host != "::1")
+
+
+def processes(events: Events) -> tuple[ProcessEntry, ...]:
+    """The programs of a run in the order of their start; without the shim, the Pythons alone."""
+    if events.images:
+        first = events.images[0].started
+        found = [
+            ProcessEntry(
+                pid=image.pid,
+                parent=image.ppid,
+                program=printable(image.program),
+                command=masked(image.argv),
+                started=round(max(image.started - first, 0) / 1e9, 3),
+            )
+            for image in events.images
+        ]
+    else:
+        found = [
+            ProcessEntry(
+                pid=process.pid,
+                parent=process.ppid,
+                program=printable(process.executable),
+                command=masked(process.argv),
+            )
+            for process in events.processes
+            if process.pid and not process.forked
+        ]
+    return tuple(_without_forks_before_exec(found)[:MOST_PROCESSES])
+
+
+def _without_forks_before_exec(entries: Sequence[ProcessEntry]) -> list[ProcessEntry]:
+    """Without the moment between fork and exec, in which a process is the same program as its parent."""
+    last = {entry.pid: place for place, entry in enumerate(entries)}
+    programs = {entry.pid: (entry.program, entry.command) for entry in reversed(entries)}
+    return [
+        entry
+        for place, entry in enumerate(entries)
+        if last[entry.pid] == place or programs.get(entry.parent) != (entry.program, entry.command)
+    ]
+
+
+def store_processes(entries: Iterable[ProcessEntry], store: Store) -> str | None:
+    """Keep the list; return its digest.
+
+    Raises:
+        OSError: the store cannot be written.
+    """
+    content = msgspec.to_builtins(tuple(entries))
+    return store.add_bytes(json.dumps(content, indent=0).encode()) if content else None
+
+
+_SECRET_OPTION = re.compile(
+    r"(?i)^-{0,2}[\w.-]*(token|api[-_]?key|secret|passw|credential|auth|private)[\w-]*$"
+)
+_SECRET_PAIR = re.compile(
+    r"""((?:^|[\s;&|'"(])(?:-{1,2}[\w.-]*(?:token|api[-_]?key|secret|passw|credential|private)[\w-]*[=\s]\s*
+      |[A-Z_]*(?:TOKEN|KEY|SECRET|PASSW|CREDENTIAL)[A-Z_]*=))(?:"[^"]*"|'[^']*'|[^\s;&|'")]+)""",
+    re.VERBOSE,
+)
+_SECRET_TEXT = re.compile(
+    r"""hf_[A-Za-z0-9]{20,} | gh[pousr]_[A-Za-z0-9]{20,} | github_pat_\w{20,} | sk-[\w-]{20,}
+      | AKIA[0-9A-Z]{16} | xox[abprs]-[\w-]{10,} | glpat-[\w-]{20,} | eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+""",
+    re.VERBOSE,
+)
+"""Tokens of a recognisable form: Hugging Face, GitHub, OpenAI, AWS, Slack, GitLab, JWT."""
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s,;|'\"]+")
+MASK = "***"
+
+
+def masked(words: Sequence[str]) -> tuple[str, ...]:
+    """A command line in which what looks secret is replaced by stars."""
+    found: list[str] = []
+    hide = False
+    for word in words:
+        name, equals, value = word.partition("=")
+        is_secret = _SECRET_OPTION.match(name) is not None
+        if hide and not word.startswith("-"):
+            word = MASK
+        elif equals and value and is_secret:
+            word = f"{name}={MASK}"
+        hide = is_secret and not equals and name.startswith("-")
+        if " " in word:  # a command line of its own, as after sh -c
+            word = _SECRET_PAIR.sub(lambda match: match[1] + MASK, word)
+        word = _URL.sub(lambda match: url_without_credentials(match[0]), _SECRET_TEXT.sub(MASK, word))
+        found.append(printable(word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}…"))
+    return tuple(found)

@@ -1,0 +1,220 @@
+/* Giving a tape back. A tape may come from a stranger, so every length in it is checked.
+ *
+ * Past the end of a stream the run goes on: randomness is made from the stream's key, the same in every replay,
+ * and time goes on at the real pace (clock.c). Where that happened first is written to <state>/left. */
+#include "tape.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MOST_LINES 64 /* of one process in <state>/left */
+
+static const struct chunk **parts; /* in the order of the file */
+static size_t part_count;
+static struct { uint64_t key; uint32_t part; char loose; } *table; /* open addressing; key 0 is free */
+static size_t table_size;
+static int lines;
+
+/* Walks over the chunks; with `into` keeps them. Returns how many there are. */
+static size_t walk(const char *tape, size_t size, const struct chunk **into) {
+  size_t count = 0;
+  for (size_t at = 0; at + sizeof(struct chunk) <= size;) {
+    const struct chunk *chunk = (const void *)(tape + at);
+    if (chunk->size == 0) {
+      at = (at / PAGE + 1) * PAGE;
+      continue;
+    }
+    if (chunk->magic != CHUNK_MAGIC || chunk->size % 16 || chunk->size < sizeof *chunk || chunk->size > size - at ||
+        chunk->used > chunk->size - sizeof *chunk)
+      break;
+    if (into) into[count] = chunk;
+    count++;
+    at += chunk->size;
+  }
+  return count;
+}
+
+static void enter(uint64_t key, uint32_t part, int loose) {
+  for (size_t at = key & (table_size - 1);; at = (at + 1) & (table_size - 1)) {
+    if (!table[at].key) {
+      table[at].key = key ? key : 1;
+      table[at].part = part;
+      table[at].loose = (char)loose;
+      return;
+    }
+  }
+}
+
+void play_open(uint64_t process) {
+  char name[3200];
+  struct stat status;
+  parts = NULL;
+  part_count = table_size = 0;
+  lines = 0;
+  snprintf(name, sizeof name, "%s/%016llx.tape", tape_folder(), (unsigned long long)process);
+  int descriptor = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC, 0);
+  if (descriptor < 0) return;
+  void *tape = MAP_FAILED;
+  if (fstat(descriptor, &status) == 0 && status.st_size > 0)
+    tape = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  syscall(SYS_close, descriptor);
+  if (tape == MAP_FAILED) return;
+  size_t count = walk(tape, (size_t)status.st_size, NULL), size = 64;
+  while (size < count * 4) size *= 2;
+  parts = tape_map(count * sizeof *parts + 1);
+  table = tape_map(size * sizeof *table);
+  if (!parts || !table) {
+    parts = NULL;
+    return;
+  }
+  table_size = size;
+  part_count = walk(tape, (size_t)status.st_size, parts);
+  uint32_t streams = 0;
+  for (size_t i = 0; i < part_count; i++) { /* a stream's first chunk: numbers are given in this order */
+    struct label label;
+    if (parts[i]->stream <= streams || parts[i]->used < LABEL_SIZE) continue;
+    streams = parts[i]->stream;
+    memcpy(&label, parts[i]->data, LABEL_SIZE);
+    if (LABEL_SIZE + label.text_length > parts[i]->used) continue;
+    enter(label.key, (uint32_t)i, 0);
+    enter(label.loose, (uint32_t)i, 1);
+  }
+}
+
+/* The chunk where a stream begins, by its key; with `build` only one of another build of the module. */
+static const struct chunk *look_up(uint64_t key, int loose, uint64_t build, uint32_t *part) {
+  for (size_t at = key & (table_size - 1); table_size && table[at].key; at = (at + 1) & (table_size - 1)) {
+    if (table[at].key != key || table[at].loose != loose) continue;
+    const struct chunk *chunk = parts[table[at].part];
+    struct label label;
+    memcpy(&label, chunk->data, LABEL_SIZE);
+    if (loose && (!label.build || label.build == build)) continue;
+    *part = table[at].part;
+    return chunk;
+  }
+  return NULL;
+}
+
+void play_find(struct stream *stream, uint64_t loose) {
+  const struct chunk *chunk = look_up(stream->key, 0, 0, &stream->part);
+  if (!chunk && stream->site->build) chunk = look_up(loose, 1, stream->site->build, &stream->part);
+  if (!chunk) return;
+  struct label label;
+  memcpy(&label, chunk->data, LABEL_SIZE);
+  stream->chunk = (struct chunk *)chunk;
+  stream->number = chunk->stream;
+  stream->at = LABEL_SIZE + label.text_length;
+  stream->end = chunk->used;
+}
+
+/* Makes stream->at < stream->end true, or says that nothing is left. */
+static int more(struct stream *stream) {
+  while (stream->chunk && stream->at >= stream->end) {
+    stream->chunk = NULL;
+    for (size_t i = stream->part + 1; i < part_count; i++)
+      if (parts[i]->stream == stream->number) {
+        stream->part = (uint32_t)i;
+        stream->chunk = (struct chunk *)parts[i];
+        stream->at = 0;
+        stream->end = parts[i]->used;
+        break;
+      }
+  }
+  return stream->chunk != NULL;
+}
+
+static int varint(struct stream *stream, uint64_t *value) {
+  *value = 0;
+  if (!more(stream)) return 0;
+  for (unsigned shift = 0; stream->at < stream->end && shift < 64; shift += 7) {
+    unsigned char byte = stream->chunk->data[stream->at++];
+    *value |= (uint64_t)(byte & 127) << shift;
+    if (!(byte & 128)) return 1;
+  }
+  stream->chunk = NULL; /* damaged */
+  return 0;
+}
+
+/* One line, tab-separated: process, source, thread and call site, values taken before, place in Python, reason. */
+static void leave(struct thread *thread, struct stream *stream, const char *why) {
+  char name[3200], place[512] = "", line[2048];
+  if (stream->over) return;
+  stream->over = 1;
+  if (lines++ >= MOST_LINES) return;
+  if (stream->site->interpreter) python_place(place, sizeof place);
+  snprintf(name, sizeof name, "%s/left", tape_state());
+  int length = snprintf(line, sizeof line, "%s\t%u\t%s\t%s\t%llu\t%s\t%s\n", process_name(), stream->source,
+                        thread->name, stream->site->text, (unsigned long long)stream->taken, place, why);
+  int descriptor = (int)syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (descriptor < 0) return;
+  if (length > 0 && (size_t)length < sizeof line && syscall(SYS_write, descriptor, line, (size_t)length) < 0) lines--;
+  syscall(SYS_close, descriptor);
+}
+
+int play_take(struct thread *thread, struct stream *stream, int64_t *value) {
+  uint64_t zigzag;
+  if (!varint(stream, &zigzag)) {
+    leave(thread, stream, "asked again after the last of the tape");
+    return 0;
+  }
+  stream->taken++;
+  stream->last = (int64_t)((uint64_t)stream->last + ((zigzag >> 1) ^ (0 - (zigzag & 1))));
+  *value = stream->last;
+  return 1;
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014): https://doi.org/10.1145/2660193.2660195 */
+static uint64_t next_random(uint64_t *state) {
+  uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+  return z ^ (z >> 31);
+}
+
+static void make_bytes(struct stream *stream, unsigned char *bytes, size_t size) {
+  while (size) {
+    uint64_t value = next_random(&stream->random);
+    size_t part = size < sizeof value ? size : sizeof value;
+    memcpy(bytes, &value, part);
+    bytes += part;
+    size -= part;
+  }
+}
+
+void play_bytes(struct thread *thread, struct stream *stream, void *bytes, size_t size) {
+  uint64_t recorded;
+  size_t part = 0;
+  if (!varint(stream, &recorded)) {
+    leave(thread, stream, "asked again after the last of the tape");
+  } else if (recorded > stream->end - stream->at) {
+    stream->chunk = NULL; /* damaged */
+    leave(thread, stream, "the tape is damaged here");
+  } else {
+    part = size < recorded ? size : (size_t)recorded;
+    memcpy(bytes, stream->chunk->data + stream->at, part);
+    stream->at += (uint32_t)recorded;
+    if (size != recorded) leave(thread, stream, "asked for another number of bytes than recorded");
+    stream->taken++;
+  }
+  make_bytes(stream, (unsigned char *)bytes + part, size - part);
+}
+
+void play_text(struct thread *thread, struct stream *stream, char *text, size_t size) {
+  uint64_t recorded;
+  if (!varint(stream, &recorded)) {
+    leave(thread, stream, "asked again after the last of the tape");
+  } else if (recorded > stream->end - stream->at || recorded >= size) {
+    stream->chunk = NULL;
+    leave(thread, stream, "the recorded text does not fit here");
+  } else {
+    memcpy(text, stream->chunk->data + stream->at, recorded);
+    text[recorded] = 0;
+    stream->at += (uint32_t)recorded;
+    stream->taken++;
+  }
+}

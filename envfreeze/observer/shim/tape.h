@@ -1,0 +1,141 @@
+/* Tapes: what a run got from sources of randomness and time, written down once and given back on a replay.
+ *
+ * A process has one tape. It holds a stream for each thread and source and call site: with one stream a thread,
+ * clock reads inside lock waits, whose number depends on contention, would put everything else out of step.
+ * When recording, no call returns anything else than it would have, and errno is kept. */
+#ifndef ENVFREEZE_TAPE_H
+#define ENVFREEZE_TAPE_H
+
+#include "shim.h"
+
+#include <stdint.h>
+#include <time.h>
+
+enum tape_mode { TAPE_OFF, TAPE_RECORD, TAPE_REPLAY };
+
+/* Kinds of sources, as they stand on the tape; read by observer/tapes.py. Clocks are CLOCK + their number. */
+enum source {
+  ENTROPY = 1,
+  HOST = 2,    /* the host's name */
+  SECONDS = 3, /* time(2) */
+  CLOCK = 16,
+};
+
+struct site { /* where a source was asked */
+  const void *caller;
+  uint64_t key;    /* the same in every run, and in every build as far as a name could be found */
+  uint64_t module; /* hash of the module's name */
+  uint64_t build;  /* of the module, for sites that are known by their offset only; otherwise 0 */
+  int interpreter; /* in CPython itself */
+  int keys;        /* in a library for encryption */
+  char text[112];
+};
+
+struct stream {
+  uint64_t key;
+  struct stream *older; /* of this thread */
+  const struct site *site;
+  unsigned source;
+  int ignored; /* goes to the real source */
+  int64_t last;
+  struct chunk *chunk; /* recording: being filled; playing: being read */
+  uint32_t at, end;    /* playing: position in the chunk; recording: end is its room */
+  uint32_t number, part;
+  uint32_t chunk_size;
+  int over;            /* the replay is past the end */
+  uint64_t taken, random;
+};
+
+#define CLOCKS 12
+struct thread {
+  uint64_t id;
+  char name[32];           /* for people: 0, 0.1, 0.1.2, … by the order of creation under each parent */
+  unsigned children, forks, spawns;
+  volatile int busy;       /* in this code already: a signal handler interrupted it */
+  struct stream *streams;
+  struct { const void *caller; unsigned source; struct stream *stream; } cache[64];
+  int64_t given[CLOCKS], offset[CLOCKS]; /* last value given, and how far it was from the real time */
+  char read[CLOCKS];
+  char *block;             /* memory for streams */
+  size_t block_used;
+};
+
+/* One chunk of a stream, in the file and in memory. Zeros until the next page follow the last of a region. */
+struct chunk {
+  uint32_t size;   /* bytes, header included, a multiple of 16 */
+  uint32_t used;   /* bytes of data */
+  uint32_t stream; /* from 1 on */
+  uint32_t magic;
+  unsigned char data[];
+};
+#define CHUNK_MAGIC 0x45504154u /* "TAPE" */
+#define PAGE 4096u
+
+/* At the start of a stream's first chunk. */
+struct label {
+  uint64_t key, loose, build; /* loose: module, source and order of appearance, for another build of the module */
+  uint8_t source, text_length;
+  char text[];
+};
+#define LABEL_SIZE 26u
+
+/* tape.c: the mode, and recording */
+extern enum tape_mode tape_mode;
+extern int tape_real_keys;   /* libraries for encryption get real randomness: the replay has a network */
+struct thread *tape_enter(void); /* NULL when nothing is taped, or this thread is in here already */
+void tape_leave(struct thread *thread);
+struct stream *tape_stream(struct thread *thread, const void *caller, unsigned source); /* NULL: out of memory */
+void tape_put(struct stream *stream, int64_t value);
+void tape_put_bytes(struct stream *stream, const void *bytes, size_t size);
+const char *tape_folder(void);
+const char *tape_state(void);
+void tape_reset(void);       /* in a forked child: forgets the parent's tape */
+void *tape_map(size_t size); /* zeroed memory, or NULL */
+uint64_t tape_hash(uint64_t seed, const void *bytes, size_t size);
+uint64_t tape_hash_text(uint64_t seed, const char *text);
+
+/* playback.c */
+void play_open(uint64_t process);
+void play_find(struct stream *stream, uint64_t loose);
+int play_take(struct thread *thread, struct stream *stream, int64_t *value); /* 0 past the end */
+void play_bytes(struct thread *thread, struct stream *stream, void *bytes, size_t size);
+void play_text(struct thread *thread, struct stream *stream, char *text, size_t size); /* as it is past the end */
+
+/* sites.c */
+const struct site *site_of(const void *caller);
+void sites_start(void);
+
+/* python.c */
+extern __thread int python_reads; /* which of CPython's clock functions this thread is in; 0: none */
+int python_marks(void);           /* CPython is here, and its clock functions are or will be marked */
+void python_attach(void);
+const void *python_base(void);    /* where the module with CPython is loaded, or NULL */
+int python_place(char *text, size_t size);
+const char *python_function(int number);
+
+/* clock.c */
+int real_clock_gettime(clockid_t clock, struct timespec *time);
+int64_t real_now(clockid_t clock);
+int clock_class(clockid_t clock); /* which index of offset[] a clock has; -1: it is not taped */
+extern int64_t clock_offset[CLOCKS]; /* of the process: replayed minus real time, ns */
+extern char clock_known[CLOCKS];
+
+/* threads.c */
+struct thread *thread_self(void); /* NULL when it cannot be told */
+struct thread *thread_new(uint64_t id, const char *name);
+void threads_start(void);
+
+/* processes.c */
+uint64_t process_id(void);
+const char *process_name(void);
+size_t process_next(char *text, size_t size); /* for a program about to start: ENVFREEZE_TAPE_SELF=… */
+#define SELF "ENVFREEZE_TAPE_SELF"
+size_t process_spawning(char *text, size_t size); /* the same for posix_spawn, which is yet to make the process */
+void process_spawned(void);
+int process_is_ours(void);        /* 0 in a child that was forked unseen: it shares its parent's tape */
+void processes_start(void);
+
+/* entropy.c */
+void tape_opened(int descriptor, const char *path);
+
+#endif

@@ -1,0 +1,198 @@
+"""The tapes of a run: prepared before it, sealed after it, found again for a replay.
+
+The shim writes one file a process (format: ``shim/tape.h``) while the run goes on, with room to spare. Sealed
+tapes are the same without the room, in ``.envfreeze/tapes/<digest of the manifest>/``. They hold every key that
+the run made, so a ``.gitignore`` in that folder keeps them out of commits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from envfreeze.files import sha256, write
+from envfreeze.records.files import Gap
+from envfreeze.records.tapes import TapeEntry, Tapes, TapeSource
+from envfreeze.store import Store
+
+FOLDER = "tapes"
+DEFAULT_LIMIT = 1 << 30
+"""Bytes of all tapes of a run together."""
+
+_PAGE = 4096
+_CHUNK = struct.Struct("=IIII")
+_MAGIC = 0x45504154
+_LABEL = struct.Struct("=QQQBB")
+_MANIFEST = "manifest.json"
+_GITIGNORE = """\
+# What the recorded runs got from sources of randomness, keys that they made included, and their clock reads.
+# Private by default: a replay without them runs all the same, and draws its own random numbers.
+*
+"""
+_CLOCK = 16
+"""Sources from here on are clocks (``enum source``)."""
+
+
+class Stream(NamedTuple):
+    """What is said at the start of a stream."""
+
+    source: TapeSource
+    thread: str
+    site: str
+
+
+def prepare(folder: Path, *, limit: int = DEFAULT_LIMIT) -> dict[str, str]:
+    """Make the folder for the tapes; return the variables that make the shim record into it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir()
+    (folder / "budget").write_bytes(struct.pack("=q", limit))
+    return {"ENVFREEZE_TAPE": "record", "ENVFREEZE_TAPES": str(folder), **first_process()}
+
+
+def first_process() -> dict[str, str]:
+    """The command's own name on the tapes; those of other processes follow from it."""
+    return {"ENVFREEZE_TAPE_SELF": "0" * 16 + "."}
+
+
+def seal(folder: Path, store: Store) -> tuple[Tapes | None, list[Gap]]:
+    """Move what was recorded into the store; None when the run asked for nothing that is taped.
+
+    Raises:
+        OSError: the store cannot be written.
+    """
+    entries: list[TapeEntry] = []
+    streams: list[Stream] = []
+    sealed = folder / "sealed"
+    sealed.mkdir()
+    for path in sorted(folder.glob("*.tape")):
+        found, size = _compact(path, sealed / path.name)
+        if found:
+            entry = TapeEntry(
+                file=path.name, sha256=sha256(sealed / path.name), size=size, streams=len(found)
+            )
+            entries.append(entry)
+            streams += found
+    full = (folder / "full").exists()
+    if not entries:
+        return None, []
+    manifest = json.dumps(msgspec.to_builtins(entries), indent=0).encode()
+    digest = hashlib.sha256(manifest).hexdigest()
+    write(sealed / _MANIFEST, manifest, mode=0o600)
+    _adopt(sealed, store, digest)
+    tapes = Tapes(
+        manifest=digest,
+        size=sum(entry.size for entry in entries),
+        processes=len(entries),
+        streams=len(streams),
+        sources=tuple(sorted({stream.source for stream in streams})),
+        complete=not full,
+    )
+    return tapes, _gaps(streams, full)
+
+
+def _adopt(sealed: Path, store: Store, digest: str) -> None:
+    root = store.root / FOLDER
+    root.mkdir(mode=0o700, exist_ok=True)
+    if not (root / ".gitignore").exists():
+        write(root / ".gitignore", _GITIGNORE.encode())
+    if not (root / digest).exists():
+        sealed.chmod(0o700)
+        shutil.move(sealed, root / digest)
+
+
+def _gaps(streams: list[Stream], full: bool) -> list[Gap]:
+    gaps = []
+    keys = sorted({stream.site.partition(":")[0].partition("+")[0] for stream in streams if _makes_keys(stream)})
+    if keys:
+        why = (
+            f"{', '.join(keys)} drew randomness, so keys that this run made can be made again from "
+            f".envfreeze/{FOLDER}: keep that folder private"
+        )
+        gaps.append(Gap(what="keys are on the tapes", why=why))
+    if full:
+        why = "--tape-limit or the disk was reached; a replay draws its own values from there on"
+        gaps.append(Gap(what="some of the randomness and times", why=why))
+    return gaps
+
+
+def _makes_keys(stream: Stream) -> bool:
+    names = ("libcrypto", "libssl", "libgnutls", "libgcrypt", "libsodium", "libssh", "_rust.abi3", "bcrypt")
+    return stream.source == "randomness" and stream.site.startswith(names)
+
+
+def find(store: Store, tapes: Tapes) -> tuple[Path | None, str]:
+    """The folder with the tapes, or None and why they cannot be played, in words."""
+    folder = store.root / FOLDER / tapes.manifest
+    try:
+        data = (folder / _MANIFEST).read_bytes()
+    except OSError:
+        return None, "the tapes of the recorded run are not here (.envfreeze/tapes is private)"
+    damaged = f"the tapes in {folder} are damaged"
+    if hashlib.sha256(data).hexdigest() != tapes.manifest:
+        return None, damaged
+    try:
+        entries = msgspec.json.decode(data, type=list[TapeEntry])
+        whole = all(
+            "/" not in entry.file and sha256(folder / entry.file) == entry.sha256 for entry in entries
+        )
+    except (msgspec.ValidationError, msgspec.DecodeError, OSError):
+        return None, damaged
+    return (folder, "") if whole else (None, damaged)
+
+
+def source_name(number: int) -> TapeSource:
+    """The kind of a source as the shim numbers it."""
+    if number == 3 or number >= _CLOCK:
+        return "clock"
+    return "randomness" if number == 1 else "host name" if number == 2 else "unknown"
+
+
+def _compact(path: Path, target: Path) -> tuple[list[Stream], int]:
+    """Copy a tape without its unused room; its streams, and the size of the copy in bytes."""
+    streams: list[Stream] = []
+    seen = 0
+    with path.open("rb") as tape, target.open("wb") as copy:
+        os.fchmod(copy.fileno(), 0o600)
+        for number, data in _chunks(tape.read()):
+            if number > seen:
+                seen = number
+                streams.append(_stream(data))
+            room = -len(data) % 16
+            copy.write(_CHUNK.pack(_CHUNK.size + len(data) + room, len(data), number, _MAGIC))
+            copy.write(data + bytes(room))
+        return streams, copy.tell()
+
+
+def _chunks(tape: bytes) -> Iterator[tuple[int, bytes]]:
+    """Number of the stream, and data of each chunk; ends where the tape is damaged."""
+    at = 0
+    while at + _CHUNK.size <= len(tape):
+        size, used, stream, magic = _CHUNK.unpack_from(tape, at)
+        if size == 0:
+            at = (at // _PAGE + 1) * _PAGE
+            continue
+        if magic != _MAGIC or size < _CHUNK.size or size % 16 or used > size - _CHUNK.size:
+            return
+        start = at + _CHUNK.size
+        yield stream, tape[start : start + used]
+        at += size
+
+
+def _stream(data: bytes) -> Stream:
+    if len(data) < _LABEL.size:
+        return Stream("unknown", "", "")
+    *_, source, length = _LABEL.unpack_from(data)
+    text = data[_LABEL.size : _LABEL.size + length].decode(errors="replace")
+    thread, _, site = text.partition(" ")
+    return Stream(source_name(source), thread, site)

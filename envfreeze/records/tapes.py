@@ -1,0 +1,50 @@
+"""Tapes: the randomness and the times that a run got, kept so that a replay can be given the same."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from envfreeze.records.base import Bytes, Record, Sha256
+
+TapeSource = Literal["randomness", "clock", "host name", "unknown"]
+
+
+class TapeEntry(Record):
+    """The tape of one process, a line of the manifest."""
+
+    file: str
+    """Its name, which a replay finds it by: the process's place in the tree of processes, as a number."""
+    sha256: Sha256
+    size: Bytes
+    streams: int
+
+
+class Tapes(Record):
+    """All tapes of a run; the content lies in ``.envfreeze/tapes/<manifest>/``, which is private."""
+
+    manifest: Sha256
+    """Digest of the list of tapes (see ``TapeEntry``), and the name of their folder."""
+    size: Bytes = 0
+    processes: int = 0
+    streams: int = 0
+    """One a thread, source and call site."""
+    sources: tuple[TapeSource, ...] = ()
+    complete: bool = True
+    """False when ``--tape-limit`` or a full disk ended the recording before the run did."""
+
+
+class LeftTape(Record):
+    """Where a replay asked for something else than the recorded run had: a first hint of what differs."""
+
+    process: str
+    """Its command line."""
+    source: TapeSource
+    site: str
+    """Module and function, or offset, that asked."""
+    thread: str
+    """By order of creation: ``0`` is the first, ``0.1`` the second that it made."""
+    taken: int
+    """How many values it had been given before."""
+    place: str = ""
+    """File and line of the Python code, where it could be told."""
+    why: str = ""

@@ -1,0 +1,85 @@
+"""The files and the programs of a run for people: by class, and as a tree."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from envfreeze.records.files import FileEntry
+from envfreeze.records.observation import ProcessEntry
+from envfreeze.report._words import counted, size
+
+MOST_NAMED = 8
+"""Files of one class that are named; the others are counted."""
+MOST_PROGRAMS = 40
+_LONGEST_COMMAND = 120
+
+_ORDER = ("code", "configuration", "data", "download", "weights")
+"""Classes in the order in which people ask for them; all others come after."""
+
+
+def by_class(entries: Sequence[FileEntry]) -> Iterator[tuple[str, str]]:
+    """A line a class, and below it the largest files; a file known by digest only says where it came from."""
+    groups: dict[str, list[FileEntry]] = {}
+    for entry in entries:
+        groups.setdefault("link" if entry.link is not None else entry.kind or "file", []).append(entry)
+    for kind in sorted(groups, key=lambda kind: (kind not in _ORDER, _place(kind), kind)):
+        group = sorted(groups[kind], key=lambda entry: (-entry.size, entry.path))
+        total = sum(entry.size for entry in group)
+        yield f"  {kind}", counted(len(group), "file") + (f", {size(total)}" if kind != "link" else "")
+        for entry in group[:MOST_NAMED]:
+            yield "", f"  {_words(entry)}"
+        if len(group) > MOST_NAMED:
+            yield "", f"  and {len(group) - MOST_NAMED} more"
+
+
+def _place(kind: str) -> int:
+    return _ORDER.index(kind) if kind in _ORDER else 0
+
+
+def _words(entry: FileEntry) -> str:
+    if entry.link is not None:
+        return f"{entry.path} → {entry.link}"
+    origin = f", by digest only: {entry.origin}" if entry.origin is not None else ""
+    return f"{entry.path} ({size(entry.size)}{origin})"
+
+
+def as_tree(entries: Sequence[ProcessEntry]) -> Iterator[str]:
+    """The programs of a run, each below the one that started it, with its command line.
+
+    A process that became another program (exec) has one line a program.
+    """
+    known = {entry.pid for entry in entries}
+    children: dict[int, list[ProcessEntry]] = {}
+    for entry in entries:
+        parent = entry.parent if entry.parent in known and entry.parent != entry.pid else 0
+        children.setdefault(parent, []).append(entry)
+    lines = _below(0, children, "", set())
+    for number, line in enumerate(lines):
+        if number == MOST_PROGRAMS:
+            yield f"and {len(entries) - MOST_PROGRAMS} more"
+            return
+        yield line
+
+
+def _below(
+    parent: int, children: dict[int, list[ProcessEntry]], indent: str, done: set[int]
+) -> Iterator[str]:
+    """Of the several programs of one process the last has its children below it."""
+    group = children.get(parent, [])
+    last = {entry.pid: place for place, entry in enumerate(group)}
+    for place, entry in enumerate(group):
+        yield indent + _command(entry)
+        if last[entry.pid] == place and entry.pid not in done:
+            done.add(entry.pid)
+            yield from _below(entry.pid, children, f"{indent}  ", done)
+
+
+def _command(entry: ProcessEntry) -> str:
+    words = entry.command or (entry.program,)
+    text = " ".join(shlex.join(words).split())
+    text = text if len(text) <= _LONGEST_COMMAND else f"{text[:_LONGEST_COMMAND]}…"
+    name = PurePosixPath(entry.program).name
+    called = f" [{name}]" if name and PurePosixPath(words[0]).name != name else ""
+    return f"{text}{called}"
