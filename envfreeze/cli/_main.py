@@ -70,14 +70,12 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _report("interrupted; nothing half-done was kept.", None, 130, as_json=as_json)
     except SystemExit as end:
-        return _report(
-            "ended by a signal; nothing half-done was kept.", None, int(end.code or 0), as_json=as_json
-        )
+        code = int(end.code or 0)
+        if code <= 128:
+            return _reader_went_away()  # rich turns a broken pipe into an exit
+        return _report("ended by a signal; nothing half-done was kept.", None, code, as_json=as_json)
     except BrokenPipeError:
-        # The reader of our output went away, for example `| head`; keep the interpreter's exit quiet too.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return _reader_went_away()
     except OSError as error:
         failure = _of_the_system(error)
         return _report(str(failure), failure.hint, failure.exit_code, as_json=as_json)
@@ -85,6 +83,13 @@ def run(arguments: Sequence[str]) -> int:
         if "--verbose" in own or "-v" in own:
             traceback.print_exc()
         return _report(_own_fault(error), _REPORT_IT, 3, as_json=as_json)
+
+
+def _reader_went_away() -> int:
+    """Whoever read our output had enough, for example ``| head``; keep the interpreter's exit quiet too."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:

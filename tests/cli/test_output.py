@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -189,3 +190,14 @@ def test_the_help_of_the_group_names_the_exit_codes(envfreeze: Envfreeze) -> Non
     assert "Exit codes: 0" in said.out
     order = [said.out.index(f"\n  {name} ") for name in _main._ORDER]
     assert order == sorted(order)
+
+
+@pytest.mark.parametrize("arguments", [["show"], ["show", "--json"]])
+def test_a_reader_that_had_enough_hears_nothing_of_it(frozen: Path, arguments: list[str]) -> None:
+    """``envfreeze show | head -1``: no word on standard error."""
+    command = [sys.executable, "-m", "envfreeze", *arguments]
+    process = subprocess.Popen(command, cwd=frozen, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.communicate()[1] == b""
+    assert process.returncode == 141
