@@ -63,4 +63,11 @@ def copy_example(name: str, folder: Path) -> Path:
     return Path(shutil.copytree(ROOT / "examples" / name, folder / name))
 
 
+def at_the_same_path(engine: str) -> bool:
+    """Whether the command finds its project where it lay; without bubblewrap the local engine cannot."""
+    from envfreeze.engines import _local_sandbox
+
+    return engine == "docker" or _local_sandbox.best().startswith("bubblewrap")
+
+
 ENGINES = [pytest.param("local"), pytest.param("docker", marks=pytest.mark.engine)]
