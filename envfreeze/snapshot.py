@@ -31,8 +31,6 @@ _SMALL = 256 << 10
 """Bytes: a file up to this size is read whole, and written only when its content is new."""
 _TOGETHER = 2048
 """Files that are made durable by one sync; more would only cost memory."""
-_IN_A_FOLDER = 16
-"""New files in one folder: ext4 keeps them together, and makes thousands in one several times slower."""
 _FRESH = 50_000_000
 """Nanoseconds: a file that changed this recently may change again without another time (kernel ticks)."""
 _COARSE = 2_000_000_000
@@ -169,10 +167,7 @@ class _Taking:
     @contextlib.contextmanager
     def _new_file(self) -> Iterator[tuple[int, str]]:
         with self._lock:
-            folder = f"{self._folder}/{self._number // _IN_A_FOLDER}"
-            if self._number % _IN_A_FOLDER == 0:
-                os.mkdir(folder)  # noqa: PTH102
-            name = f"{folder}/{self._number}"
+            name = f"{self._folder}/{self._number}"
             self._number += 1
         target = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

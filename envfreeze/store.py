@@ -7,6 +7,7 @@ Layout, all below ``<project>/.envfreeze``::
     build/                what the Dockerfile copies: requirements.txt and wheels
     runs/<id>/            one replay: run.json, stdout, stderr, outputs/
     environments/<id>/    environments of the local engine
+    tapes/<digest>/       randomness and times of a recorded run (see ``observer.tapes``)
     digests               of files by device and inode, so that unchanged ones are not read again
     tmp/                  unfinished work of a process that is alive; anything else there is litter
 
@@ -44,6 +45,8 @@ _GITIGNORE = """\
 /tmp/
 /digests
 /lock
+# tapes/ holds what runs got from sources of randomness, keys that they made included: private by default.
+/tapes/
 # objects/ holds the recorded files and the original outputs that a replay is compared with.
 # Commit it (or track it with git-lfs or DVC) when others shall replay from a clone;
 # when it is too large for that, ignore it by removing the next line's '#':

@@ -54,3 +54,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def conda_channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a channel of tiny conda packages (see ``conda_channel.py``)."""
+    from .conda_channel import make_channel
+
+    return make_channel(tmp_path_factory.mktemp("conda") / "channel")

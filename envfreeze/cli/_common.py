@@ -26,6 +26,13 @@ LOCK = click.argument(
 ENGINE = click.option(
     "--engine", default="auto", show_default=True, help="docker, local (no Docker needed), or auto."
 )
+PROFILE = click.option(
+    "--profile",
+    type=click.Choice(["recorded", "off"]),
+    default="recorded",
+    show_default=True,
+    help="recorded: randomness and times of the run are taped, and a replay gets the same; off: not.",
+)
 LEVELS = ("identical", "equivalent", "close")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from envfreeze.cli._common import (
+    PROFILE,
     CommandAfterDashes,
     Size,
     Terminal,
@@ -59,6 +60,10 @@ if TYPE_CHECKING:
     metavar="SIZE",
     help="How much data outside the project may be copied; default: 10g.",
 )
+@PROFILE
+@click.option(
+    "--tape-limit", type=Size(), metavar="SIZE", help="Most that the tapes may hold together; default: 1g."
+)
 @click.option("--offline", is_flag=True, help="Ask no package index.")
 @click.option(
     "--prove/--no-prove",
@@ -76,6 +81,8 @@ def freeze(
     outputs: tuple[str, ...],
     data: tuple[str, ...],
     data_limit: int | None,
+    profile: Literal["recorded", "off"],
+    tape_limit: int | None,
     offline: bool,
     prove: bool,
     no_dockerfile: bool,
@@ -115,6 +122,8 @@ def freeze(
         outputs=outputs,
         data=data,
         data_limit=data_limit,
+        profile=profile,
+        tape_limit=tape_limit,
         offline=offline,
         prove=prove,
         dockerfile=not no_dockerfile,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from envfreeze.cli._common import (
     ENGINE,
     LOCK,
+    PROFILE,
     CommandAfterDashes,
     Size,
     Terminal,
@@ -60,6 +61,7 @@ class _Positive(click.FloatRange):
 @click.option("--timeout", type=_Positive(), help="Seconds until it is stopped.")
 @click.option("--memory", type=Size(), help="Memory limit, e.g. 4g.")
 @click.option("--cpus", type=_Positive(), help="Processor limit, e.g. 2.")
+@PROFILE
 @comparison_options
 @output_options
 def replay(
@@ -71,6 +73,7 @@ def replay(
     timeout: float | None,
     memory: int | None,
     cpus: float | None,
+    profile: Literal["recorded", "off"],
     require: str,
     rtol: float | None,
     atol: float | None,
@@ -96,6 +99,7 @@ def replay(
         limits=Limits(cpus=cpus, memory=memory, timeout=timeout),
         network=network,
         data=data,
+        profile=profile,
         options=options(rtol, atol),
         progress=Terminal(quiet=quiet, verbose=verbose or bool(command)),
     )

@@ -16,11 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from envfreeze import files
-from envfreeze.engines import _docker_errors, _docker_secrets, _docker_wheels
+from envfreeze.engines import _conda_packages, _docker_errors, _docker_secrets, _docker_wheels
 from envfreeze.engines._docker_client import Connection
 from envfreeze.errors import EnvironmentFailure
-from envfreeze.probes.pip import of_this_machine
+from envfreeze.probes.pip import Configuration, of_this_machine
 from envfreeze.progress import Progress
 from envfreeze.recipe.context import BUILD, write_context
 from envfreeze.records.recipe import Recipe
@@ -74,6 +76,8 @@ def build(
         context.mkdir()
         secrets.mkdir(mode=0o700)
         write_context(recipe, store, context, buildkit=program is not None)
+        if recipe.conda is not None:
+            _conda_packages.fetch(recipe.conda, store, context / BUILD / "conda", progress=progress)
         notes: tuple[str, ...] = ()
         if program is not None:
             _with_buildkit(program, client, connection, recipe, context, secrets, progress, force=force)
@@ -236,10 +240,10 @@ def _with_classic_builder(
 
     if not recipe.build_tools:
         pip = of_this_machine()
-        downloaded = _docker_wheels.download(recipe, pip, progress=progress)
-        _add_wheels(context / BUILD, downloaded)
-        offline = _docker_wheels.offline_requirements(recipe.requirements, downloaded)
-        (context / BUILD / "requirements.txt").write_text(offline, encoding="utf-8")
+        _download_wheels(recipe, pip, context / BUILD, "requirements.txt", progress)
+        if recipe.conda is not None:
+            tool = msgspec.structs.replace(recipe, requirements=recipe.conda.tool)
+            _download_wheels(tool, pip, context / BUILD, "conda/tool.txt", progress)
     lines: deque[str] = deque(maxlen=_KEPT_LINES)
     try:
         answers = client.api.build(
@@ -262,6 +266,14 @@ def _with_classic_builder(
     if not is_built(client, recipe):
         lines.append("the engine's builder ended without an image")
         raise _docker_errors.explain(list(lines), recipe.base.reference)
+
+
+def _download_wheels(recipe: Recipe, pip: Configuration, build: Path, name: str, progress: Progress) -> None:
+    """Let a file of requirements be met from files beside it."""
+    downloaded = _docker_wheels.download(recipe, pip, progress=progress)
+    _add_wheels(build, downloaded)
+    offline = _docker_wheels.offline_requirements(recipe.requirements, downloaded)
+    (build / name).write_text(offline, encoding="utf-8")
 
 
 def _take(answer: dict[str, Any], lines: deque[str], progress: Progress) -> None:

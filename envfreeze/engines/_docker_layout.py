@@ -6,6 +6,8 @@ import posixpath
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from envfreeze.records.files import FileEntry
 from envfreeze.records.run import Job
 
@@ -98,16 +100,27 @@ def layout(job: Job) -> Layout:
         notes.append(f"the image's own files are used instead of: {', '.join(hidden[:5])}")
     if not any(directory == folder or _within(directory, folder) for folder in folders):
         notes.append(f"{directory} is the image's own folder and cannot be written to")
+    volumes = tuple(sorted({"/root" if _within(folder, "/root") else folder for folder in folders}))
     return Layout(
         project=project,
         directory=directory,
         folders=folders,
         made=tuple(sorted(wanted)),
-        volumes=tuple(sorted({"/root" if _within(folder, "/root") else folder for folder in folders})),
+        volumes=volumes,
         temporary=() if "/tmp" in folders else ("/tmp",),  # noqa: S108
-        files={path: entry for path, entry in files.items() if path not in hidden},
+        files={path: _led(path, entry, volumes) for path, entry in files.items() if path not in hidden},
         notes=tuple(notes),
     )
+
+
+def _led(path: str, entry: FileEntry, volumes: Iterable[str]) -> FileEntry:
+    """A relative link that leads out of its volume becomes absolute: the engine refuses it otherwise."""
+    if entry.link is None or entry.link.startswith("/"):
+        return entry
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), entry.link))
+    if any(_within(path, volume) and (target == volume or _within(target, volume)) for volume in volumes):
+        return entry
+    return msgspec.structs.replace(entry, link=target)
 
 
 def home_of(job: Job) -> str:

@@ -12,6 +12,7 @@ import os
 import shlex
 import socket
 import tarfile
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -20,9 +21,11 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from envfreeze.engines._archive import pack, unpack_outputs
 from envfreeze.engines._docker_layout import Layout, home_of, layout
+from envfreeze.engines._tapes import STATE, pack_into, playing, read_state, unpack_state
 from envfreeze.errors import EnvironmentFailure, InputError
 from envfreeze.progress import Progress
 from envfreeze.records.run import Image, Job, JobResult
+from envfreeze.records.tapes import LeftTape
 from envfreeze.store import Store
 
 if TYPE_CHECKING:
@@ -51,14 +54,17 @@ def run(
     made: list[Container] = []
     try:
         remove_stale(client)
-        carrier = _carrier(client, image, place, made)
+        carrier = _carrier(client, image, _volumes(place, job), made)
         # Docker sets a volume's own owner only from above, and Podman fills it only from within.
-        carrier.put_archive("/", pack("/", place.volumes, {}, store, owner=USER))
+        carrier.put_archive("/", pack("/", _volumes(place, job), {}, store, owner=USER))
         for volume in place.volumes:
             carrier.put_archive(volume, pack(volume, place.made, place.files, store, owner=USER))
+        if job.tapes is not None:
+            _bring_tapes(carrier, job)
         worker = _worker(client, image, job, place, carrier, made)
         ended = _run_worker(client, worker, job, folder, progress)
         notes = place.notes + ended.notes + _take_outputs(carrier, place, store, folder)
+        left, tape_notes = _take_tape_state(carrier, job, folder)
         return JobResult(
             exit_status=ended.status,
             timed_out=ended.timed_out,
@@ -67,7 +73,8 @@ def run(
             prefix=_prefix(client, image),
             isolated=ISOLATED if job.network else ("network", *ISOLATED),
             not_isolated=("network", *NOT_ISOLATED) if job.network else NOT_ISOLATED,
-            notes=notes,
+            notes=notes + tape_notes,
+            left_tape=left,
         )
     except (DockerException, RequestException, tarfile.TarError) as error:
         raise _in_words(error, image) from error
@@ -75,12 +82,40 @@ def run(
         _remove(reversed(made))
 
 
-def _carrier(client: DockerClient, image: Image, place: Layout, made: list[Container]) -> Container:
+_TAPES = "/opt/envfreeze"
+"""Where the command finds its tapes."""
+
+
+def _volumes(place: Layout, job: Job) -> tuple[str, ...]:
+    return place.volumes if job.tapes is None else (*place.volumes, _TAPES)
+
+
+def _bring_tapes(carrier: Container, job: Job) -> None:
+    with tempfile.TemporaryFile() as archive:
+        pack_into(archive, job, owner=USER)
+        archive.seek(0)
+        carrier.put_archive(_TAPES, archive)
+
+
+def _take_tape_state(
+    carrier: Container, job: Job, folder: Path
+) -> tuple[tuple[LeftTape, ...], tuple[str, ...]]:
+    if job.tapes is None:
+        return (), ()
+    with tempfile.TemporaryDirectory(dir=folder) as state:
+        chunks, _ = carrier.get_archive(f"{_TAPES}/{STATE}")
+        unpack_state(chunks, Path(state))
+        return read_state(Path(state))
+
+
+def _carrier(
+    client: DockerClient, image: Image, volumes: tuple[str, ...], made: list[Container]
+) -> Container:
     from docker.types import Mount
 
     mounts = [
         Mount(target=volume, source="", type="volume", no_copy=True, labels={OWNER: owner()})
-        for volume in place.volumes
+        for volume in volumes
     ]
     carrier = client.containers.create(
         image.reference, ["true"], mounts=mounts, labels={OWNER: owner()}, network_mode="none"
@@ -106,12 +141,16 @@ def _worker(
     home = home_of(job)
     if not any(volume == home or home.startswith(f"{volume}/") for volume in place.volumes):
         in_memory[home] = open_to_all
+    command, variables = _command(job, place), _variables(job)
+    if job.tapes is not None:
+        taped, more = playing(job, command, _TAPES)
+        command, variables = list(taped), variables | more
     worker = client.containers.create(
         image.reference,
-        _command(job, place),
+        command,
         entrypoint=[],
         working_dir=place.directory,
-        environment=_variables(job),
+        environment=variables,
         user=f"{USER}:{USER}",
         volumes_from=[str(carrier.id)],
         mounts=_mounts(job),
@@ -240,8 +279,11 @@ def _take_outputs(carrier: Container, place: Layout, store: Store, folder: Path)
 
 
 def _prefix(client: DockerClient, image: Image) -> str:
-    """``sys.prefix`` of the official images: python:* and pypy:*."""
+    """``sys.prefix`` of the official images, python:* and pypy:*, and of conda environments in an image."""
     variables = client.images.get(image.reference).attrs["Config"].get("Env") or ()
+    for text in variables:
+        if text.startswith("CONDA_PREFIX="):
+            return str(text.partition("=")[2])
     return "/opt/pypy" if any(text.startswith("PYPY_VERSION=") for text in variables) else "/usr/local"
 
 

@@ -38,7 +38,7 @@ def fit(job: Job, environment: Environment, *, project: str, home: str, temporar
     variables = {name: moved(value, job.project, project) for name, value in job.environment.items()}
     variables |= {
         "PATH": f"{environment.programs}:{_SYSTEM_PATH}",
-        "VIRTUAL_ENV": environment.path,
+        "CONDA_PREFIX" if environment.conda else "VIRTUAL_ENV": environment.path,
         "HOME": home,
         "TMPDIR": temporary,
     }

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from envfreeze.engines import _local_conda
 from envfreeze.engines._local_install import install
 from envfreeze.engines._local_interpreters import Python, find
 from envfreeze.errors import EnvironmentFailure, InputError
@@ -39,6 +40,8 @@ class Environment(Record):
     environment_id: Sha256
     python: Python
     installer: str
+    conda: bool = False
+    """True for a conda environment, which has an interpreter of its own."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -100,6 +103,8 @@ def _as_good_as_it_gets(found: Environment, recipe: Recipe) -> bool:
     """False when the exact interpreter was installed since a near one had to do."""
     if found.environment_id != recipe.environment_id:
         return False
+    if recipe.conda is not None:
+        return True
     return found.python.version == recipe.python or _interpreter(recipe).version != recipe.python
 
 
@@ -108,9 +113,9 @@ def _interpreter(recipe: Recipe) -> Python:
 
 
 def _make(recipe: Recipe, path: Path, store: Store, progress: Progress) -> Environment:
-    python = _interpreter(recipe)
+    python = None if recipe.conda else _interpreter(recipe)
     notes: tuple[str, ...] = ()
-    if python.version != recipe.python:
+    if python and python.version != recipe.python:
         notes = (f"Python {python.version} instead of {recipe.python}",)
         progress.warn(notes[0])
     progress.step("making the environment")
@@ -118,12 +123,19 @@ def _make(recipe: Recipe, path: Path, store: Store, progress: Progress) -> Envir
         # Outside of the project, whose own pyproject.toml or uv.toml would be taken for configuration.
         with tempfile.TemporaryDirectory(prefix="envfreeze-") as context:
             write_requirements(recipe, store, Path(context))
-            installer = install(python, path, Path(context), progress=progress)
+            if python is None:
+                assert recipe.conda is not None
+                python, installer = _local_conda.install(
+                    recipe.conda, path, Path(context), store, progress=progress
+                )
+            else:
+                installer = install(python, path, Path(context), progress=progress)
         made = Environment(
             path=str(path),
             environment_id=recipe.environment_id,
             python=python,
             installer=installer,
+            conda=recipe.conda is not None,
             notes=notes,
         )
         stamp = msgspec.json.encode(made)

@@ -61,44 +61,55 @@ def install(python: Python, environment: Path, context: Path, *, progress: Progr
     """
     uv = find_uv()
     if uv is not None:
-        failed = _with_uv(uv, python, environment, context, progress)
+        shutil.rmtree(environment, ignore_errors=True)
+        making = [uv, "venv", "--no-project", "--python", python.executable, str(environment)]
+        status, output = run(making, context, uv_variables(), progress)
+        failed = output if status != 0 else _with_uv(uv, environment, context, progress)
         if failed is None:
             return "uv"
-        problem = explain(failed)
-        if problem is not None and not _pip_may_help(problem, failed):
-            raise problem
-        progress.detail("uv could not install the packages; trying pip")
-    _with_pip(python, environment, context, progress)
-    return "pip"
-
-
-def _with_uv(uv: str, python: Python, environment: Path, context: Path, progress: Progress) -> str | None:
-    """None when all went well, else what uv printed."""
+        _give_up_unless_pip_may_help(failed, progress)
     shutil.rmtree(environment, ignore_errors=True)
-    steps = (
-        [uv, "venv", "--no-project", "--python", python.executable, str(environment)],
-        [uv, "pip", "install", "--python", str(environment / "bin/python"), *_HASHED, "--compile-bytecode"],
-    )
-    for step in steps:
-        status, output = _run(step, context, _uv_variables(), progress)
-        if status != 0:
-            return output
-    return None
-
-
-def _with_pip(python: Python, environment: Path, context: Path, progress: Progress) -> None:
-    shutil.rmtree(environment, ignore_errors=True)
-    status, output = _run(
-        [python.executable, "-m", "venv", str(environment)], context, _variables(), progress
-    )
+    status, output = run([python.executable, "-m", "venv", str(environment)], context, variables(), progress)
     if status != 0:
         raise explain(output) or EnvironmentFailure(
             f"{python.executable} cannot make a virtual environment: {_last_line(output)}",
             hint="Install uv (pip install uv), or on Debian and Ubuntu: apt install python3-venv",
         )
+    _with_pip(environment, context, progress)
+    return "pip"
+
+
+def install_into(environment: Path, context: Path, *, progress: Progress) -> str:
+    """Install the requirements into an environment that is there; otherwise as ``install``."""
+    uv = find_uv()
+    if uv is not None:
+        failed = _with_uv(uv, environment, context, progress)
+        if failed is None:
+            return "uv"
+        _give_up_unless_pip_may_help(failed, progress)
+    _with_pip(environment, context, progress)
+    return "pip"
+
+
+def _give_up_unless_pip_may_help(failed: str, progress: Progress) -> None:
+    problem = explain(failed)
+    if problem is not None and not _pip_may_help(problem, failed):
+        raise problem
+    progress.detail("uv could not install the packages; trying pip")
+
+
+def _with_uv(uv: str, environment: Path, context: Path, progress: Progress) -> str | None:
+    """None when all went well, else what uv printed."""
+    python = str(environment / "bin/python")
+    command = [uv, "pip", "install", "--python", python, *_HASHED, "--compile-bytecode"]
+    status, output = run(command, context, uv_variables(), progress)
+    return None if status == 0 else output
+
+
+def _with_pip(environment: Path, context: Path, progress: Progress) -> None:
     command = [str(environment / "bin/python"), "-m", "pip", "install", "--no-input", *_HASHED]
     command.append("--disable-pip-version-check")
-    status, output = _run(command, context, _variables(), progress)
+    status, output = run(command, context, variables(), progress)
     if status != 0:
         raise explain(output) or EnvironmentFailure(
             f"pip could not install the packages: {_last_line(output)}",
@@ -106,24 +117,25 @@ def _with_pip(python: Python, environment: Path, context: Path, progress: Progre
         )
 
 
-def _variables() -> dict[str, str]:
+def variables() -> dict[str, str]:
+    """This process's, without those that name another environment."""
     left_out = {*_NOT_INHERITED, *_PIP_PLACES}
     return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
-def _uv_variables() -> dict[str, str]:
-    variables = _variables()
+def uv_variables() -> dict[str, str]:
+    inherited = variables()
     for theirs, ours in _AS_PIP.items():
-        if theirs in variables:
-            variables.setdefault(ours, variables[theirs])
+        if theirs in inherited:
+            inherited.setdefault(ours, inherited[theirs])
     # Hashes pin the content, so that it does not matter which index it comes from.
-    variables.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
-    variables.setdefault("UV_SYSTEM_CERTS", "1")
-    variables |= {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
-    return variables
+    inherited.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+    inherited.setdefault("UV_SYSTEM_CERTS", "1")
+    inherited |= {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
+    return inherited
 
 
-def _run(command: list[str], folder: Path, variables: dict[str, str], progress: Progress) -> tuple[int, str]:
+def run(command: list[str], folder: Path, variables: dict[str, str], progress: Progress) -> tuple[int, str]:
     """Exit status and what was printed, which is passed on line by line meanwhile."""
     lines: list[str] = []
     process = subprocess.Popen(

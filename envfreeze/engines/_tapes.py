@@ -1,4 +1,4 @@
-"""What both engines do to play a job's tapes: the shim is preloaded into the command, and told where they are.
+"""What both engines do to play a job's tapes: the shim is preloaded, and told where they are.
 
 The image's C library may be older than the one that the shim was made for. Its loader then says so on the
 standard error of every program; so one program is tried first, by the shell that becomes the command.
@@ -6,8 +6,11 @@ standard error of every program; so one program is tried first, by the shell tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import tarfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import IO
 
 from envfreeze.observer.tapes import first_process, source_name
 from envfreeze.records.run import Job
@@ -54,6 +57,46 @@ def playing(job: Job, command: Sequence[str], folder: str) -> tuple[tuple[str, .
     return ("/bin/sh", "-c", _TRY, "sh", *command), variables
 
 
+def pack_into(stream: IO[bytes], job: Job, *, owner: int) -> None:
+    """Write a tar archive of the shim, the tapes and an empty folder for notes.
+
+    Raises:
+        OSError: they cannot be read, or the disk is full.
+    """
+    assert job.preload is not None and job.tapes is not None
+
+    def owned(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = owner
+        member.mode = 0o755 if member.isdir() or member.name == SHIM else 0o644
+        return member
+
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.add(job.preload, SHIM, filter=owned)
+        archive.add(job.tapes, TAPES, filter=owned)
+        state = tarfile.TarInfo(STATE)
+        state.type, state.mode, state.uid, state.gid = tarfile.DIRTYPE, 0o777, owner, owner
+        archive.addfile(state)
+
+
+def unpack_state(chunks: Iterable[bytes], folder: Path) -> None:
+    """Take the two files of notes out of an archive of the folder ``STATE``; all else is passed over.
+
+    Raises:
+        OSError: the disk is full.
+        tarfile.TarError: the archive ended in its middle.
+    """
+    data = io.BytesIO()
+    for chunk in chunks:
+        if data.tell() < 4 * _MOST_BYTES:
+            data.write(chunk)
+    data.seek(0)
+    with tarfile.open(fileobj=data) as archive:
+        for member in archive:
+            name = member.name.rpartition("/")[2]
+            if name in ("left", _REFUSED) and member.isreg() and (text := archive.extractfile(member)):
+                (folder / name).write_bytes(text.read(_MOST_BYTES))
+
+
 def read_state(folder: Path) -> tuple[tuple[LeftTape, ...], tuple[str, ...]]:
     """Where the command left its tapes, and notes; it could write there itself, so nothing is trusted."""
     notes = (NOTE_REFUSED,) if (folder / _REFUSED).is_file() else ()
@@ -67,15 +110,16 @@ def read_state(folder: Path) -> tuple[tuple[LeftTape, ...], tuple[str, ...]]:
 
 def _left(line: str) -> LeftTape | None:
     fields = line.split("\t")
-    if len(fields) != 7 or not (fields[1].isdecimal() and fields[4].isdecimal()):
+    if len(fields) != 8 or not (fields[1].isdecimal() and fields[4].isdecimal()):
         return None
-    process, source, thread, site, taken, place, why = fields
+    process, source, thread, site, taken, line, place, why = fields
     return LeftTape(
         process=process,
         source=source_name(int(source[:9])),
         site=site,
         thread=thread,
         taken=int(taken[:18]),
+        line=line,
         place=place,
         why=why,
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 
 from envfreeze.errors import InputError
+from envfreeze.recipe._conda import is_usable
 from envfreeze.records.environment import CondaPackage
 from envfreeze.records.lock import Lock
 from envfreeze.redact import url_without_credentials
@@ -17,9 +17,6 @@ SUBDIRS = {
     "linux-s390x": "linux-s390x",
 }
 """conda's name of each platform (conda-build's documentation, "subdir")."""
-
-_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*")
-_URL = re.compile(r"(https?|file)://[A-Za-z0-9\-._~:/!+%]+\.(conda|tar\.bz2)")
 
 
 def conda_packages(lock: Lock) -> tuple[CondaPackage, ...]:
@@ -34,19 +31,10 @@ def conda_packages(lock: Lock) -> tuple[CondaPackage, ...]:
             "the lock has no conda environment, so this format has nothing to say.",
             hint="Export to pylock, requirements, uv or environment instead.",
         )
-    bad = [package.name for package in lock.conda.packages if not _is_usable(package)]
+    bad = [package.name for package in lock.conda.packages if not is_usable(package)]
     if bad:
         raise InputError(f"these conda packages have no usable address in the lock: {', '.join(bad)}.")
     return tuple(sorted(lock.conda.packages, key=lambda package: package.name))
-
-
-def _is_usable(package: CondaPackage) -> bool:
-    words = (package.name, package.version, package.build)
-    digests = re.fullmatch(r"([0-9a-f]{32})?", package.md5) and re.fullmatch(
-        r"([0-9a-f]{64})?", package.sha256
-    )
-    known = bool(package.md5 or package.sha256)
-    return bool(all(map(_WORD.fullmatch, words)) and _URL.fullmatch(package.url) and digests and known)
 
 
 def subdir(lock: Lock) -> str:

@@ -64,7 +64,7 @@ def _file(package: Package, wheels: str) -> PackageFile:
         wheel=file.endswith(".whl"),
         place=f"{wheels}/{file}" if package.vendored else _url(package.url, package.name),
         vendored=package.vendored,
-        direct=package.source == "url",
+        direct=package.source in {"url", "find-links"} and not package.vendored,
         index=_url(package.index, package.name) if package.index and not package.vendored else DEFAULT_INDEX,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from envfreeze.exports import Export
 from envfreeze.exports._conda import channel, conda_packages, short_channel, subdir
 from envfreeze.exports._files import MADE_BY, package_files
+from envfreeze.recipe._conda import without_conda
 from envfreeze.records.lock import Lock
 
 
@@ -25,7 +26,7 @@ def render(lock: Lock, wheels: str) -> tuple[str, ...]:
     names = {entry["name"] for entry in packages}
     packages += [
         _entry(file.name, file.version, "pip", platform, file.place) | {"hash": {"sha256": file.sha256}}
-        for file in package_files(_without_conda(lock), wheels)
+        for file in package_files(without_conda(lock), wheels)
         if file.name not in names
     ]
     channels = dict.fromkeys(short_channel(channel(package)) for package in conda_packages(lock))
@@ -54,14 +55,6 @@ def _entry(name: str, version: str, manager: str, platform: str, url: str) -> di
         "category": "main",
         "optional": False,
     }
-
-
-def _without_conda(lock: Lock) -> Lock:
-    """The lock with what pip installed only: conda brings its own packages' metadata with them."""
-    import msgspec
-
-    kept = tuple(package for package in lock.packages if package.source != "conda")
-    return msgspec.structs.replace(lock, packages=kept)
 
 
 EXPORT = Export(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from envfreeze.errors import InputError
 from envfreeze.exports import Export
 from envfreeze.exports._conda import channel, conda_packages, short_channel
-from envfreeze.exports._files import MADE_BY, package_files, python_version
-from envfreeze.recipe.requirements import requirements
+from envfreeze.exports._files import MADE_BY, PackageFile, package_files, python_version
+from envfreeze.probes.pip import DEFAULT_INDEX
+from envfreeze.recipe._conda import without_conda
 from envfreeze.records.lock import Lock
 
 NAME = "frozen"
@@ -41,17 +40,22 @@ def render(lock: Lock, wheels: str) -> tuple[str, ...]:
 
 
 def _pip_lines(lock: Lock, wheels: str) -> list[str]:
-    """Lines of the requirements file that conda makes of them; one ``--hash`` makes pip ask for all."""
-    kept = tuple(package for package in lock.packages if package.source != "conda")
-    of_pip = msgspec.structs.replace(lock, packages=kept)
-    files = package_files(of_pip, wheels)
-    if not files:
-        return []
+    """Lines of the requirements file that conda makes of them; one ``--hash`` makes pip ask for all.
+
+    conda-lock takes no options here, only requirements. So what is not on PyPI is named by its address, and
+    only wheels that travel with the file need ``--find-links``: conda-lock cannot take those at all.
+    """
+    files = package_files(without_conda(lock), wheels)
     if any(file.vendored for file in files) and ".." in wheels.split("/"):
         raise InputError("the vendored wheels must lie below the exported file.")
     links = [f"--find-links ./{wheels}"] if any(file.vendored for file in files) else []
-    lines = [line for line in requirements(of_pip).text.splitlines() if not line.startswith("#")]
-    return [*links, *lines]
+    return [*links, *map(_pip_line, files)]
+
+
+def _pip_line(file: PackageFile) -> str:
+    if file.vendored or (file.index == DEFAULT_INDEX and not file.direct):
+        return f"{file.name}=={file.version} --hash=sha256:{file.sha256}"
+    return f"{file.name} @ {file.place}#sha256={file.sha256}"
 
 
 EXPORT = Export(

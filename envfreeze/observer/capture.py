@@ -68,7 +68,13 @@ def store_outside(
         else:
             left.append(path)
     entries, gaps = store_files(
-        sorted(taken), "/", store, what="the file", classes=classes, referenced=options.referenced
+        sorted(taken),
+        "/",
+        store,
+        what="the file",
+        classes=classes,
+        referenced=options.referenced,
+        follow=True,
     )
     entries += [FileEntry(path=path, link=target) for path, target in links.items()]
     why = f"is beyond the limit of {options.limit} bytes (see --data-limit)"

@@ -14,6 +14,7 @@ from envfreeze.observer import inputs, outputs
 from envfreeze.observer.capture import DataOptions, store_outside
 from envfreeze.observer.classes import DOWNLOAD, Classes
 from envfreeze.observer.outside import data_of, downloads_of, unrecorded_outputs
+from envfreeze.observer.patterns import matches_one
 from envfreeze.records.files import FileEntry, Gap
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def collect(
     """
     locator = inputs.Locator(run.project, run.before)
     downloads = downloads_of(run.events, classes, locator, run.before)
+    downloads = [path for path in downloads if not any(matches_one(path, pattern) for pattern in patterns)]
     paths, outside, untraced_gaps = _read(run, locator)
     entries, gaps = inputs.store_inputs(
         paths,
@@ -79,18 +81,19 @@ def collect(
         classes=classes,
         referenced=data.referenced,
     )
-    made, made_gaps = _made(run, patterns, {*downloads}, outside_before, outside_after, classes)
+    as_downloads = frozenset(downloads)
+    made, made_gaps = _made(run, patterns, as_downloads, outside_before, outside_after, classes)
     recorded = {*outside_after, *downloads}
     left = unrecorded_outputs(run.events, recorded, run.environment, str(run.project), classes)
     read = {entry.path: entry for entry in (*entries, *far_entries, *fetched)}
     return Collected(
-        tuple(_with_kind(entry, classes, downloads) for _, entry in sorted(read.items())),
+        tuple(_with_kind(entry, classes, as_downloads) for _, entry in sorted(read.items())),
         made,
         (*untraced_gaps, *gaps, *far_gaps, *fetched_gaps, *left, *made_gaps),
     )
 
 
-def _with_kind(entry: FileEntry, classes: Classes, downloads: Sequence[str]) -> FileEntry:
+def _with_kind(entry: FileEntry, classes: Classes, downloads: frozenset[str]) -> FileEntry:
     if entry.link is not None:
         return entry
     kind = DOWNLOAD if entry.path in downloads else classes(entry.path)
@@ -129,7 +132,7 @@ def _untraced_gap(run: Run, large: int) -> Gap:
 def _made(
     run: Run,
     patterns: Sequence[str],
-    downloads: set[str],
+    downloads: frozenset[str],
     outside_before: Mapping[str, tree.Stat],
     outside_after: Mapping[str, tree.Stat],
     classes: Classes,

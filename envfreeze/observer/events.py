@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from envfreeze.observer.inject import SHIM
 from envfreeze.observer.shim_log import Image, read_images, read_started
 from envfreeze.records.base import Record
 
 MOST_BYTES = 1 << 30
 """Of one report that are read; an honest one has a hundred bytes a file."""
+
+
+_AT_THE_END = (1 << 63) - 1
+"""When a loaded library was read: the loader opens it unseen, so that nothing earlier is known."""
 
 
 class Process(Record, forbid_unknown_fields=False):
@@ -94,6 +100,8 @@ def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[s
         for path, when in image.written.items():
             written[path] = min(when, written.get(path, when))
     libraries = {*events.libraries, *(library for image in images for library in image.libraries)}
+    for path in libraries - {os.path.realpath(SHIM)}:
+        read.setdefault(path, _AT_THE_END)
     return msgspec.structs.replace(
         events,
         read=read,

@@ -55,7 +55,8 @@ def inject(
     """The command's environment with the agent in it; ``folder`` is for the agent and its reports.
 
     The agent is copied, so that its folder on ``PYTHONPATH`` holds nothing else that could be imported.
-    With ``tape_limit``, bytes, randomness and times are taped below ``tapes_folder(folder)`` where there is a shim.
+    With ``tape_limit``, in bytes, randomness and times are taped below ``tapes_folder(folder)``, if there is
+    a shim.
     A folder with a colon in its name cannot be in ``PYTHONPATH``: then the run is not seen from inside.
 
     Raises:

@@ -80,6 +80,7 @@ def store_files(
     what: str,
     classes: Classes | None = None,
     referenced: Referenced | None = None,
+    follow: bool = False,
 ) -> tuple[list[FileEntry], list[Gap]]:
     """Take the present content of files; what cannot or must not be stored becomes a gap.
 
@@ -87,6 +88,7 @@ def store_files(
         paths: relative to the project, or absolute.
         what: what they are to the run, for the gap's words.
         classes: the project's rules of what is a secret; by default the shipped ones.
+        follow: take what a link leads to, instead of the link.
         referenced: which of them are recorded by digest and origin alone; None for none.
 
     Raises:
@@ -104,7 +106,7 @@ def store_files(
         here = f"{project}/{path}" if not path.startswith("/") else path
         if is_secret(path):
             gap(path, "its name says that it holds a secret, so it is not stored")
-        elif os.path.islink(here):  # noqa: PTH114 - names that are not valid UTF-8
+        elif not follow and os.path.islink(here):  # noqa: PTH114 - names that are not valid UTF-8
             try:
                 entries.append(FileEntry(path=path, link=os.readlink(here)))  # noqa: PTH115
             except OSError:

@@ -1,14 +1,15 @@
 """The tapes of a run: prepared before it, sealed after it, found again for a replay.
 
 The shim writes one file a process (format: ``shim/tape.h``) while the run goes on, with room to spare. Sealed
-tapes are the same without the room, in ``.envfreeze/tapes/<digest of the manifest>/``. They hold every key that
-the run made, so a ``.gitignore`` in that folder keeps them out of commits.
+tapes are the same without the room, in ``.envfreeze/tapes/<digest of the manifest>/``. They hold every key
+that the run made, so a ``.gitignore`` in that folder keeps them out of commits.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import struct
@@ -113,7 +114,7 @@ def _adopt(sealed: Path, store: Store, digest: str) -> None:
 
 def _gaps(streams: list[Stream], full: bool) -> list[Gap]:
     gaps = []
-    keys = sorted({stream.site.partition(":")[0].partition("+")[0] for stream in streams if _makes_keys(stream)})
+    keys = sorted({_module(stream.site) for stream in streams if _makes_keys(stream)})
     if keys:
         why = (
             f"{', '.join(keys)} drew randomness, so keys that this run made can be made again from "
@@ -124,6 +125,10 @@ def _gaps(streams: list[Stream], full: bool) -> list[Gap]:
         why = "--tape-limit or the disk was reached; a replay draws its own values from there on"
         gaps.append(Gap(what="some of the randomness and times", why=why))
     return gaps
+
+
+def _module(site: str) -> str:
+    return site.partition(":")[0].partition("+")[0]
 
 
 def _makes_keys(stream: Stream) -> bool:
@@ -162,9 +167,12 @@ def _compact(path: Path, target: Path) -> tuple[list[Stream], int]:
     """Copy a tape without its unused room; its streams, and the size of the copy in bytes."""
     streams: list[Stream] = []
     seen = 0
-    with path.open("rb") as tape, target.open("wb") as copy:
+    with path.open("rb") as stream, target.open("wb") as copy:
         os.fchmod(copy.fileno(), 0o600)
-        for number, data in _chunks(tape.read()):
+        if path.stat().st_size == 0:
+            return [], 0
+        tape = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        for number, data in _chunks(tape):
             if number > seen:
                 seen = number
                 streams.append(_stream(data))
@@ -174,7 +182,7 @@ def _compact(path: Path, target: Path) -> tuple[list[Stream], int]:
         return streams, copy.tell()
 
 
-def _chunks(tape: bytes) -> Iterator[tuple[int, bytes]]:
+def _chunks(tape: bytes | mmap.mmap) -> Iterator[tuple[int, bytes]]:
     """Number of the stream, and data of each chunk; ends where the tape is damaged."""
     at = 0
     while at + _CHUNK.size <= len(tape):

@@ -14,6 +14,7 @@ import msgspec
 
 from envfreeze.errors import ProbeError
 from envfreeze.probes import Target, _editable, _tags, _wheel
+from envfreeze.probes._conda_meta import Owned
 from envfreeze.probes._index import Index, IndexFile, Unreachable
 from envfreeze.probes._kept import keep, recall, sha256_of
 from envfreeze.probes._proof import Change
@@ -44,6 +45,7 @@ class Lookup:
 
     def __init__(self, target: Target) -> None:
         self._facts = target.facts
+        self._of_conda = Owned(target.facts["interpreter"])
         self._index = Index(configuration(target), offline=target.offline)
         self._store = Store(target.project)
         self._prover = Prover(self._store)
@@ -69,7 +71,7 @@ class Lookup:
     def _look(self, package: Package, said: dict[str, Any]) -> Answer:
         origin = _editable.direct_url(said)
         package = msgspec.structs.replace(package, direct_url=_public(origin))
-        if said["installer"] == "conda":
+        if said in self._of_conda:
             return Answer(msgspec.structs.replace(package, source="conda"))
         if _editable.is_editable(said):
             return self._rebuild(package, said, "editable")

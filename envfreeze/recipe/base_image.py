@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from packaging.version import InvalidVersion, Version
 
 from envfreeze.errors import InputError
+from envfreeze.recipe._conda import uses_conda
 from envfreeze.records.environment import Interpreter
 from envfreeze.records.files import Gap
 from envfreeze.records.lock import Lock
@@ -45,7 +46,7 @@ def choose(lock: Lock, engine: Engine | None) -> tuple[BaseImage, tuple[Gap, ...
     Raises:
         InputError: no official image has this kind of interpreter.
     """
-    candidates = tuple(_candidates(lock.interpreter))
+    candidates = tuple(_for_conda(lock) if uses_conda(lock) else _candidates(lock.interpreter))
     chosen = candidates[0]
     digest = None
     if engine is not None:
@@ -103,6 +104,13 @@ def _candidates(interpreter: Interpreter) -> Iterator[_Candidate]:
         yield _Candidate(f"python:{version}-slim-{release}", why)
     for release in releases:
         yield _Candidate(f"python:{series}-slim-{release}", why, patch)
+
+
+def _for_conda(lock: Lock) -> Iterator[_Candidate]:
+    """Debian alone: conda brings the interpreter, and all of its libraries but the C library."""
+    libc = lock.interpreter.libc or "an unknown C library"
+    for release in _releases(lock.interpreter.libc):
+        yield _Candidate(f"debian:{release}-slim", f"A conda environment ran with {libc}")
 
 
 def _version(interpreter: Interpreter) -> Version:

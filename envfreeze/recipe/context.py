@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 
 from envfreeze import files
+from envfreeze.recipe._conda import packages_text
 from envfreeze.recipe.render import MARK
-from envfreeze.records.recipe import Recipe
+from envfreeze.records.recipe import CondaRecipe, Recipe
+from envfreeze.resources import resource
 from envfreeze.store import FOLDER, Store
 
 BUILD = f"{FOLDER}/build"
@@ -40,6 +42,8 @@ def write_context(recipe: Recipe, store: Store, folder: Path, *, buildkit: bool)
             os.link(source, build / "wheels" / wheel.file)
         except OSError:
             shutil.copyfile(source, build / "wheels" / wheel.file)
+    if recipe.conda is not None:
+        write_conda(recipe.conda, store, build / "conda")
 
 
 def write_project(recipe: Recipe, store: Store, project: Path) -> Path:
@@ -57,7 +61,11 @@ def write_project(recipe: Recipe, store: Store, project: Path) -> Path:
         wheel.file: store.verified(wheel.sha256, what=f"the wheel {wheel.file}") for wheel in recipe.wheels
     }
     files.write(build / "requirements.txt", recipe.requirements.encode())
-    _lay_out_wheels(wheels, build / "wheels")
+    _lay_out(wheels, build / "wheels")
+    if recipe.conda is not None:
+        write_conda(recipe.conda, store, build / "conda")
+    else:
+        shutil.rmtree(build / "conda", ignore_errors=True)
     path = project / "Dockerfile"
     text = recipe.dockerfile
     if _is_ours(path):
@@ -70,8 +78,26 @@ def write_project(recipe: Recipe, store: Store, project: Path) -> Path:
     return path
 
 
-def _lay_out_wheels(wheels: dict[str, Path], folder: Path) -> None:
-    """Make the folder hold these files and no other wheels."""
+def write_conda(conda: CondaRecipe, store: Store, folder: Path) -> None:
+    """Write what links the conda packages, and beside it the archives that nobody else has.
+
+    Raises:
+        InputError: one of those is missing from the store or damaged there.
+        OSError: the folder cannot be written.
+    """
+    archives = {
+        package.file: store.verified(str(package.sha256), what=f"the conda package {package.file}")
+        for package in conda.packages
+        if not package.url
+    }
+    files.write(folder / "packages.txt", packages_text(conda).encode())
+    files.write(folder / "tool.txt", conda.tool.encode())
+    files.write(folder / "install.py", resource("templates/conda/install.py").read_bytes())
+    _lay_out(archives, folder / "packages")
+
+
+def _lay_out(wheels: dict[str, Path], folder: Path) -> None:
+    """Make the folder hold these files and no others."""
     stale = {path.name: path for path in folder.iterdir()} if folder.is_dir() else {}
     for name, source in wheels.items():
         stale.pop(name, None)

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import envfreeze
-from envfreeze.errors import InputError
-from envfreeze.recipe import base_image, quote
+from envfreeze.recipe import _conda, base_image, quote
+from envfreeze.recipe._conda import conda_recipe, without_conda
 from envfreeze.recipe.command import portable
 from envfreeze.recipe.requirements import Requirements, requirements
 from envfreeze.recipe.system_packages import BUILD_TOOLS, missing_from
 from envfreeze.recipe.variables import for_image, workspace
 from envfreeze.records.lock import Lock
-from envfreeze.records.recipe import BaseImage, Recipe
+from envfreeze.records.recipe import BaseImage, CondaRecipe, Recipe
 from envfreeze.resources import resource
 
 MARK = "# Made by envfreeze from envfreeze.lock."
@@ -32,14 +32,10 @@ def render(lock: Lock, base: BaseImage) -> Recipe:
         InputError: some packages cannot be installed again, or the lock holds what no Dockerfile can.
     """
     base_image.check(base)
-    if lock.conda is not None and not lock.conda.prefix:
-        raise InputError(
-            f"the lock has {len(lock.conda.packages)} packages of conda, and no image is made of them yet.",
-            hint="Make the environment with conda: envfreeze export --to explicit -o conda-explicit.txt",
-        )
-    wanted = requirements(lock)
+    conda = conda_recipe(lock)
+    wanted = requirements(without_conda(lock) if conda else lock)
     system = missing_from(base, lock.system)
-    identity = _identity(base, wanted, system)
+    identity = _identity(base, wanted, system, conda)
     labels = {
         "org.opencontainers.image.title": "environment frozen by envfreeze",
         "org.opencontainers.image.base.name": f"docker.io/library/{base.reference}",
@@ -47,7 +43,8 @@ def render(lock: Lock, base: BaseImage) -> Recipe:
         "envfreeze.version": envfreeze.__version__,
     }
     plain, buildkit = (
-        _dockerfile(lock, base, wanted, system, labels, buildkit=buildkit) for buildkit in (False, True)
+        _dockerfile(lock, base, wanted, system, labels, conda, buildkit=buildkit)
+        for buildkit in (False, True)
     )
     return Recipe(
         base=base,
@@ -58,11 +55,12 @@ def render(lock: Lock, base: BaseImage) -> Recipe:
         wheels=wanted.wheels,
         labels=labels,
         environment_id=identity,
+        conda=conda,
         build_tools=wanted.built,
     )
 
 
-def _identity(base: BaseImage, wanted: Requirements, system: Sequence[str]) -> str:
+def _identity(base: BaseImage, wanted: Requirements, system: Sequence[str], conda: CondaRecipe | None) -> str:
     """Equal for equal environments: the run's command and variables are no part of it."""
     parts = [
         TEMPLATE_VERSION,
@@ -71,6 +69,7 @@ def _identity(base: BaseImage, wanted: Requirements, system: Sequence[str]) -> s
         wanted.text,
         [(wheel.file, wheel.sha256) for wheel in wanted.wheels],
         list(system),
+        *([_conda.identity(conda)] if conda else []),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -81,6 +80,7 @@ def _dockerfile(
     wanted: Requirements,
     system: Sequence[str],
     labels: dict[str, str],
+    conda: CondaRecipe | None,
     *,
     buildkit: bool,
 ) -> str:
@@ -97,7 +97,9 @@ def _dockerfile(
         "comment": quote.comment,
     }
     tools = BUILD_TOOLS["musl" if musl else "glibc"] if wanted.built else ()
-    return environment.from_string(resource("templates/Dockerfile.j2").read_text()).render(
+    template = "templates/Dockerfile.conda.j2" if conda else "templates/Dockerfile.j2"
+    return environment.from_string(resource(template).read_text()).render(
+        **_of_conda(lock, base, conda, tools, wanted),
         buildkit=buildkit,
         name="frozen",
         base=base,
@@ -105,12 +107,27 @@ def _dockerfile(
         system_packages=system,
         build_tools=wanted.built,
         install=(*tools, *system),
-        options=_pip_options(wanted),
         labels=labels,
         variables=for_image(run.environment) if run else {},
         directory=workspace(run) if run else "/workspace",
         command=portable(run.command) if run else ("python",),
     )
+
+
+def _of_conda(
+    lock: Lock, base: BaseImage, conda: CondaRecipe | None, tools: Sequence[str], wanted: Requirements
+) -> dict[str, object]:
+    """What the templates say of conda, and of pip beside it."""
+    if conda is None:
+        return {"options": _pip_options(wanted)}
+    python = f"{conda.prefix}/bin/python"
+    return {
+        "tool_image": _conda.tool_image(base.reference),
+        "prefix": conda.prefix,
+        "compiler": tools,
+        "pip": f"{python} -m pip" if _conda.has_pip(lock) else f"pip --python {python}",
+        "options": _pip_options(wanted) if wanted.names else "",
+    }
 
 
 def _pip_options(wanted: Requirements) -> str:

@@ -44,6 +44,8 @@ class Requirements(NamedTuple):
     """Files that are found through ``--find-links``, as no index has them."""
     built: tuple[str, ...]
     """Packages that have to be built from source."""
+    names: tuple[str, ...] = ()
+    """All that are installed."""
 
 
 def requirements(lock: Lock) -> Requirements:
@@ -62,6 +64,7 @@ def requirements(lock: Lock) -> Requirements:
         text="".join(f"{line}\n" for line in lines),
         wheels=tuple(VendoredWheel(file=file, sha256=digest) for file, digest in sorted(wheels.items())),
         built=tuple(str(name) for name, package in wanted if _is_source(package)),
+        names=tuple(str(name) for name, _ in wanted),
     )
 
 

@@ -31,15 +31,26 @@ _IN_EVERY_BASE = re.compile(
 """In python:*-slim of every release (https://github.com/docker-library/python), or the interpreter itself."""
 
 
+_NOT_IN_DEBIAN = re.compile(
+    r"libssl[0-9].*|libffi[0-9].*|libsqlite3-0|libncursesw[0-9]+|libreadline[0-9].*|libexpat1|libgdbm.*"
+    r"|libnsl2|libtirpc3.*|libkrb5.*|libk5crypto3|libgssapi-krb5-2|libkeyutils1"
+)
+"""Of those, what python:*-slim adds to debian:*-slim."""
+
+
 def missing_from(base: BaseImage, system: System) -> tuple[str, ...]:
     """Debian packages to install by name: owners of loaded libraries that the base image does not have.
 
     Only from the same release of Debian: others name their packages differently.
     """
     release = _DISTRIBUTIONS.get(system.distribution)
-    if release is None or not base.reference.endswith(f"-{release}"):
+    is_bare = base.reference == f"debian:{release}-slim"
+    if release is None or not (is_bare or base.reference.endswith(f"-{release}")):
         return ()
-    names = (package.name.partition(":")[0] for package in system.packages if package.manager == "dpkg")
-    return tuple(
-        sorted({name for name in names if _NAME.fullmatch(name) and not _IN_EVERY_BASE.fullmatch(name)})
-    )
+    names = {package.name.partition(":")[0] for package in system.packages if package.manager == "dpkg"}
+    there = {
+        name
+        for name in names
+        if _IN_EVERY_BASE.fullmatch(name) and not (is_bare and _NOT_IN_DEBIAN.fullmatch(name))
+    }
+    return tuple(sorted(name for name in names - there if _NAME.fullmatch(name)))

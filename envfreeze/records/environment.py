@@ -91,8 +91,16 @@ class CondaPackage(Record):
     build: str
     channel: str = ""
     url: str = ""
+    """Where its archive is downloaded from, without credentials; where it lay when it is vendored."""
     md5: str = ""
+    """Digest of the archive, as is ``sha256``."""
     sha256: str = ""
+    vendored: bool = False
+    """True when the archive lies in the store, as its channel is a folder of one machine."""
+    proof: Literal["proved", "modified", "unproved"] | None = None
+    """Whether the installed files are the archive's, by the record's digests; None when it was not asked."""
+    modified: tuple[str, ...] = ()
+    """Files that somebody edited or removed after the installation: the first twenty, and how many more."""
 
 
 class CondaEnvironment(Record):

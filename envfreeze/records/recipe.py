@@ -23,6 +23,27 @@ class VendoredWheel(Record):
     sha256: Sha256
 
 
+class CondaFile(Record):
+    """A conda package's archive."""
+
+    file: str
+    url: str = ""
+    """Where it is downloaded from; empty when it travels in the build context."""
+    sha256: Sha256 | None = None
+    md5: str = ""
+    """Checked when there is no SHA-256, as of old channels."""
+
+
+class CondaRecipe(Record):
+    """The conda environment of a recipe; pip's packages are installed into it afterwards."""
+
+    prefix: str
+    """Absolute path in an image."""
+    packages: tuple[CondaFile, ...]
+    tool: str
+    """requirements.txt of what links the packages in an image."""
+
+
 class Recipe(Record):
     """All that an engine needs to make the environment; equal recipes make equal environments."""
 
@@ -39,5 +60,6 @@ class Recipe(Record):
     labels: dict[str, str] = {}
     environment_id: Sha256
     """Digest over base image, requirements and wheels: the same id needs no second build."""
+    conda: CondaRecipe | None = None
     build_tools: tuple[str, ...] = ()
     """Packages that have to be built from source, so that a compiler is needed."""

@@ -45,6 +45,8 @@ class LeftTape(Record):
     """By order of creation: ``0`` is the first, ``0.1`` the second that it made."""
     taken: int
     """How many values it had been given before."""
+    line: str = ""
+    """File and line of the Python code that asked, where it could be told."""
     place: str = ""
-    """File and line of the Python code, where it could be told."""
+    """File and line of the code outside of the standard library that this was done for."""
     why: str = ""

@@ -13,6 +13,7 @@ from envfreeze.records.run import Run
 from envfreeze.records.verdict import Verdict
 from envfreeze.report._lock import print_lock
 from envfreeze.report._sentence import sentence
+from envfreeze.report._tapes import first_hint
 from envfreeze.report._words import duration, printable
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ def print_run(
             line(f"not isolated: {', '.join(run.not_isolated)}", "yellow")
         for note in run.notes:
             line(f"note: {note}", "yellow")
+    hint = first_hint(run.left_tape)
+    if hint and not quiet and not (run.comparison and run.comparison.verdict is Verdict.IDENTICAL):
+        line(hint, "yellow")
     if run.comparison:
         print_comparison(run.comparison, console, required=required, quiet=quiet)
     if not quiet and run.folder:

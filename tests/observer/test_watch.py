@@ -150,7 +150,7 @@ def test_a_python_that_starts_another_program_says_so(watching, project, without
     assert asked.gaps == ()
 
 
-def test_data_outside_the_project_is_named(watching, project, tmp_path):
+def test_data_outside_the_project_is_kept_and_a_temporary_file_is_not(watching, project, tmp_path):
     (tmp_path / "far.csv").write_text("1")
     watched = watching.python(
         f"""
@@ -161,9 +161,8 @@ def test_data_outside_the_project_is_named(watching, project, tmp_path):
         open("/etc/hostname").read()
         """
     )
-    assert [(gap.what, gap.why) for gap in watched.gaps] == [
-        ("data outside the project folder is not captured", str(tmp_path / "far.csv"))
-    ]
+    assert set(watching.files(watched)) == {"main.py", str(tmp_path / "far.csv")}
+    assert watched.gaps == ()
 
 
 def test_results_outside_the_project_are_named_unless_a_pattern_takes_them(watching, tmp_path):
@@ -205,7 +204,7 @@ def test_the_users_own_pythonpath_is_recorded_and_ours_is_not(watching, tmp_path
     assert watched.observation.environment["PYTHONPATH"] == str(tmp_path / "lib")
     assert not any(name.startswith("ENVFREEZE_") for name in watched.observation.environment_names)
     assert watched.environment == environment
-    assert str(tmp_path / "lib/helper.py") in whats(watched)
+    assert str(tmp_path / "lib/helper.py") in watching.files(watched)
 
 
 @pytest.mark.parametrize("option", ["-I", "-E", "-S"])

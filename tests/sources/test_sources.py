@@ -327,7 +327,7 @@ version: 1
 metadata: {{platforms: [linux-64, osx-64]}}
 package:
 - {{name: python, version: 3.10.4, manager: conda, platform: linux-64, dependencies: {{}}, optional: false,
-   url: 'https://conda.example/t/s3cret/forge/linux-64/python-3.10.4-h1_0.conda', hash: {{md5: {"0" * 32}}}}}
+   url: 'https://conda.example/t/s3cret/forge/linux-64/python-3.10.4-h1_0.conda', hash: {{md5: {"a" * 32}}}}}
 - {{name: python, version: 3.10.4, manager: conda, platform: osx-64, dependencies: {{}}, optional: false,
    url: 'https://conda.example/forge/osx-64/python-3.10.4-h1_0.conda', hash: {{md5: {"1" * 32}}}}}
 - {{name: app, version: '1.0', manager: pip, platform: linux-64, dependencies: {{}}, optional: false,
@@ -335,12 +335,15 @@ package:
 """
 
 
-def test_no_image_of_conda_packages(project: Path) -> None:
+def test_image_of_conda_packages(project: Path) -> None:
     (project / "conda-lock.yml").write_text(CONDA_LOCK)
     lock = workflow.freeze_file("conda-lock.yml", offline=True)
-    assert "packages of conda" in lock.gaps[-1].why
-    with pytest.raises(InputError, match="packages of conda"):
-        workflow.build(engine="local")
+    assert lock.base is not None and lock.base.reference.startswith("debian:")
+    assert "COPY --from=conda /opt/conda /opt/conda" in (project / "Dockerfile").read_text()
+    packages = (project / ".envfreeze" / "build" / "conda" / "packages.txt").read_text()
+    line = f"https://conda.example/forge/linux-64/python-3.10.4-h1_0.conda#{'a' * 32}"
+    assert packages.splitlines()[1:] == ["@EXPLICIT", line]
+    assert "app==1.0 --hash" in (project / ".envfreeze" / "build" / "requirements.txt").read_text()
 
 
 def test_conda_lock(project: Path) -> None:

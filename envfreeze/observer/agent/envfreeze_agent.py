@@ -56,6 +56,7 @@ class _Watcher:
             "os.posix_spawn": self.started,
             "os.system": self.shell,
             "import": self.imported,
+            "ctypes.dlopen": self.loaded,
         }
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -70,6 +71,7 @@ class _Watcher:
                 found = self.handlers.get(event)
                 if found is None:
                     if self.concealing:
+                        self.concealing = False  # before it can fail: looking at a failure has events too
                         self.conceal()
                     return
                 handler = found
@@ -84,6 +86,7 @@ class _Watcher:
             finally:
                 self.busy.discard(thread)
                 if self.concealing:
+                    self.concealing = False
                     self.conceal()
         except Exception as error:
             if _is_the_users(error):
@@ -93,7 +96,6 @@ class _Watcher:
 
     def conceal(self) -> None:
         """Forget our ``sitecustomize``, once its import is over and where the environment has none."""
-        self.concealing = False
         sys.modules.pop("sitecustomize", None)
 
     def absolute(self, path: Any) -> str | None:
@@ -164,9 +166,19 @@ class _Watcher:
     def shell(self, command: Any, *_: Any) -> None:
         self.started("/bin/sh", ["sh", "-c", command])
 
-    def imported(self, module: Any, *_: Any) -> None:
+    def imported(self, module: Any, filename: Any = None, *_: Any) -> None:
+        """``filename`` is given for compiled modules, which the loader opens out of everybody's sight."""
+        if type(filename) is str:
+            self.loaded(filename)
         if self.imports is not None:
             self.imports.begun(module)
+
+    def loaded(self, library: Any, *_: Any) -> None:
+        """A name without a slash is looked for in the system's folders (dlopen(3))."""
+        if type(library) in (str, bytes) and "/" in to_text(library):
+            path = self.absolute(library)
+            if path is not None:
+                self.note_read(path)
 
     def keep(self, path: str) -> None:
         """Copy a file of the project before it is overwritten for the first time."""

@@ -50,8 +50,11 @@ class Reporter:
         os.write(self.descriptor, line.encode("ascii") + b"\n")
 
     def after_fork(self) -> None:
-        if self._is_mine():
-            os.close(self.descriptor)
+        try:
+            if self._is_mine():
+                os.close(self.descriptor)
+        except Exception:
+            pass  # Python would print it
         self.descriptor, self.forked = -1, True
 
     def _is_mine(self) -> bool:

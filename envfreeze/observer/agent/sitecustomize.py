@@ -55,4 +55,7 @@ def _import_the_environments_own():
 
 _conceal = _observe()
 if not _import_the_environments_own() and callable(_conceal):
-    _conceal()
+    try:
+        _conceal()
+    except Exception:
+        pass

@@ -53,13 +53,13 @@ int clock_class(clockid_t clock) {
 }
 
 static const void *asked_by(const void *caller) {
-  return python_reads ? (const void *)(uintptr_t)python_reads : caller;
+  return python_reads ? python_reader() : caller;
 }
 
 /* The value to return for what the real clock says, both in ns. */
-static int64_t through_tape(struct thread *thread, clockid_t clock, int64_t real, const void *caller) {
+static int64_t through_tape(struct thread *thread, clockid_t clock, int64_t real, const void *asker) {
   int class = clock_class(clock);
-  struct stream *stream = tape_stream(thread, asked_by(caller), CLOCK + (unsigned)clock);
+  struct stream *stream = tape_stream(thread, asker, CLOCK + (unsigned)clock);
   if (!stream) return real;
   if (tape_mode == TAPE_RECORD) {
     if (!stream->ignored) tape_put(stream, real);
@@ -84,11 +84,12 @@ static int64_t through_tape(struct thread *thread, clockid_t clock, int64_t real
   return value;
 }
 
-static void replace(clockid_t clock, struct timespec *time, const void *caller) {
+void clock_through_tape(clockid_t clock, struct timespec *time, const void *caller) {
+  const void *asker = asked_by(caller);
   struct thread *thread = tape_enter();
   if (!thread) return;
   int64_t real = time->tv_sec * BILLION + time->tv_nsec;
-  int64_t value = through_tape(thread, clock, real, caller);
+  int64_t value = through_tape(thread, clock, real, asker);
   tape_leave(thread);
   if (value != real) {
     time->tv_sec = value / BILLION;
@@ -100,7 +101,7 @@ EXPORT int clock_gettime(clockid_t clock, struct timespec *time) {
   if (clock == REAL_MONOTONIC) return real_clock_gettime(CLOCK_MONOTONIC, time);
   int result = real_clock_gettime(clock, time);
   if (tape_mode != TAPE_OFF && result == 0 && clock_class(clock) >= 0)
-    replace(clock, time, __builtin_return_address(0));
+    clock_through_tape(clock, time, __builtin_return_address(0));
   return result;
 }
 
@@ -109,7 +110,7 @@ EXPORT int gettimeofday(struct timeval *restrict time, void *restrict zone) {
   KEEP_CHECKS(time);
   if (tape_mode != TAPE_OFF && result == 0 && time) {
     struct timespec precise = {time->tv_sec, time->tv_usec * 1000};
-    replace(CLOCK_REALTIME, &precise, __builtin_return_address(0));
+    clock_through_tape(CLOCK_REALTIME, &precise, __builtin_return_address(0));
     time->tv_sec = precise.tv_sec;
     time->tv_usec = precise.tv_nsec / 1000;
   }
@@ -118,16 +119,16 @@ EXPORT int gettimeofday(struct timeval *restrict time, void *restrict zone) {
 
 EXPORT int timespec_get(struct timespec *time, int base) {
   if (base != TIME_UTC || real_clock_gettime(CLOCK_REALTIME, time) != 0) return 0;
-  if (tape_mode != TAPE_OFF) replace(CLOCK_REALTIME, time, __builtin_return_address(0));
+  if (tape_mode != TAPE_OFF) clock_through_tape(CLOCK_REALTIME, time, __builtin_return_address(0));
   return base;
 }
 
 EXPORT time_t time(time_t *where) {
   time_t now = libc_time ? libc_time(NULL) : real_now(CLOCK_REALTIME_COARSE) / BILLION;
-  const void *caller = __builtin_return_address(0);
+  const void *asker = tape_mode == TAPE_OFF ? NULL : asked_by(__builtin_return_address(0));
   struct thread *thread = tape_enter();
   if (thread) {
-    struct stream *stream = tape_stream(thread, asked_by(caller), SECONDS);
+    struct stream *stream = tape_stream(thread, asker, SECONDS);
     int64_t value;
     if (stream && tape_mode == TAPE_RECORD) tape_put(stream, now);
     else if (stream && play_take(thread, stream, &value)) now = value;
@@ -146,6 +147,6 @@ EXPORT time_t time(time_t *where) {
 EXPORT clock_t clock(void) {
   struct timespec time;
   if (real_clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) != 0) return (clock_t)-1;
-  if (tape_mode != TAPE_OFF) replace(CLOCK_PROCESS_CPUTIME_ID, &time, __builtin_return_address(0));
+  if (tape_mode != TAPE_OFF) clock_through_tape(CLOCK_PROCESS_CPUTIME_ID, &time, __builtin_return_address(0));
   return time.tv_sec * CLOCKS_PER_SEC + time.tv_nsec / (BILLION / CLOCKS_PER_SEC);
 }

@@ -15,11 +15,21 @@
 static unsigned char is_random[DESCRIPTORS];
 static volatile unsigned marked; /* how many were ever marked: with none, read(2) is passed on at once */
 
+static const void *asked_in_python(const void *caller) {
+  int kept = errno;
+  const struct site *site = site_of(caller);
+  const void *asker = site && site->interpreter ? python_drawer() : NULL;
+  errno = kept;
+  return asker;
+}
+
 /* Records what the real source gave, or puts the recorded bytes in its place. */
-static void through_tape(void *bytes, size_t size, const void *caller) {
-  struct thread *thread = size ? tape_enter() : NULL;
+void entropy_through_tape(void *bytes, size_t size, const void *caller) {
+  if (tape_mode == TAPE_OFF || !size) return;
+  const void *python = caller ? asked_in_python(caller) : NULL;
+  struct thread *thread = tape_enter();
   if (!thread) return;
-  struct stream *stream = tape_stream(thread, caller, ENTROPY);
+  struct stream *stream = tape_stream(thread, python ? python : caller, ENTROPY);
   if (stream && !stream->ignored) {
     if (tape_mode == TAPE_RECORD) tape_put_bytes(stream, bytes, size);
     else play_bytes(thread, stream, bytes, size);
@@ -33,7 +43,7 @@ EXPORT ssize_t getrandom(void *bytes, size_t size, unsigned flags) {
   static ssize_t (*next)(void *, size_t, unsigned);
   if (!next) next = (__typeof__(next))dlsym(RTLD_NEXT, "getrandom");
   ssize_t result = next ? next(bytes, size, flags) : syscall(SYS_getrandom, bytes, size, flags);
-  if (result > 0) through_tape(bytes, (size_t)result, CALLER);
+  if (result > 0) entropy_through_tape(bytes, (size_t)result, CALLER);
   return result;
 }
 
@@ -41,7 +51,7 @@ EXPORT ssize_t getrandom(void *bytes, size_t size, unsigned flags) {
 EXPORT int getentropy(void *bytes, size_t size) {
   NEXT(getentropy);
   int result = next ? next(bytes, size) : syscall(SYS_getrandom, bytes, size, 0) == (long)size ? 0 : -1;
-  if (result == 0 && !(tape_real_keys && tape_mode == TAPE_REPLAY)) through_tape(bytes, size, CALLER);
+  if (result == 0 && !(tape_real_keys && tape_mode == TAPE_REPLAY)) entropy_through_tape(bytes, size, CALLER);
   return result;
 }
 
@@ -51,7 +61,7 @@ EXPORT uint32_t arc4random(void) {
   if (!next) next = (__typeof__(next))dlsym(RTLD_NEXT, "arc4random");
   if (next) value = next();
   else if (syscall(SYS_getrandom, &value, sizeof value, 0) < 0) value = 0;
-  through_tape(&value, sizeof value, CALLER);
+  entropy_through_tape(&value, sizeof value, CALLER);
   return value;
 }
 
@@ -63,14 +73,14 @@ EXPORT void arc4random_buf(void *bytes, size_t size) {
     long got = syscall(SYS_getrandom, (char *)bytes + at, size - at, 0);
     if (got > 0) at += (size_t)got;
   }
-  through_tape(bytes, size, CALLER);
+  entropy_through_tape(bytes, size, CALLER);
 }
 
 EXPORT uint32_t arc4random_uniform(uint32_t bound) {
   static uint32_t (*next)(uint32_t);
   if (!next) next = (__typeof__(next))dlsym(RTLD_NEXT, "arc4random_uniform");
   uint32_t value = next ? next(bound) : bound ? arc4random() % bound : 0;
-  through_tape(&value, sizeof value, CALLER);
+  entropy_through_tape(&value, sizeof value, CALLER);
   return bound ? value % bound : 0; /* a tape of an altered program may hold more */
 }
 
@@ -82,34 +92,45 @@ EXPORT uint32_t arc4random_uniform(uint32_t bound) {
     if (!next) next = (__typeof__(next))dlsym(RTLD_NEXT, #name); \
     if (next) value = next(self); \
     else if (syscall(SYS_getrandom, &value, sizeof value, 0) < 0) value = 0; \
-    through_tape(&value, sizeof value, CALLER); \
+    entropy_through_tape(&value, sizeof value, CALLER); \
     return value; \
   }
 RANDOM_DEVICE(_ZNSt13random_device9_M_getvalEv)
 RANDOM_DEVICE(_ZNSt13random_device16_M_getval_pretr1Ev)
 
-/* libuuid stirs process numbers and a file of its own into what it makes: its results are taped. */
-EXPORT void uuid_generate(unsigned char *out);
-EXPORT void uuid_generate_time(unsigned char *out);
-EXPORT void uuid_generate_random(unsigned char *out);
-EXPORT int uuid_generate_time_safe(unsigned char *out);
-
-#define UUID(name) \
-  void name(unsigned char *out) { \
-    NEXT(name); \
-    if (next) next(out); \
-    through_tape(out, 16, CALLER); \
-  }
-UUID(uuid_generate)
-UUID(uuid_generate_time)
-UUID(uuid_generate_random)
-
-int uuid_generate_time_safe(unsigned char *out) {
-  NEXT(uuid_generate_time_safe);
-  int result = next ? next(out) : -1;
-  through_tape(out, 16, CALLER);
-  return result;
+/* libuuid stirs process numbers and a file of its own into what it makes, so its results are taped. Modules load it
+ * for themselves alone, where RTLD_NEXT does not look. */
+static void *in_libuuid(const char *name) {
+  void *library = dlopen("libuuid.so.1", RTLD_LAZY | RTLD_NOLOAD);
+  void *found = library ? dlsym(library, name) : NULL;
+  if (library) dlclose(library);
+  return found ? found : dlsym(RTLD_NEXT, name);
 }
+
+/* RFC 9562, version 4; for when libuuid was not found after all. */
+static int make_uuid(unsigned char *out) {
+  if (syscall(SYS_getrandom, out, 16, 0) != 16) memset(out, 0, 16);
+  out[6] = (unsigned char)((out[6] & 0x0f) | 0x40);
+  out[8] = (unsigned char)((out[8] & 0x3f) | 0x80);
+  return -1; /* not safe against twins: what uuid_generate_time_safe says then */
+}
+
+#define UUID(type, name, call, returned) \
+  EXPORT type name(unsigned char *out); \
+  type name(unsigned char *out) { \
+    static type (*next)(unsigned char *); \
+    if (!next) next = (__typeof__(next))in_libuuid(#name); \
+    struct thread *inside = tape_enter(); /* what it asks on its way is not the program's */ \
+    call; \
+    if (inside) tape_leave(inside); \
+    entropy_through_tape(out, 16, CALLER); \
+    return returned; \
+  }
+#define CALL if (next) next(out); else make_uuid(out)
+UUID(void, uuid_generate, CALL, )
+UUID(void, uuid_generate_time, CALL, )
+UUID(void, uuid_generate_random, CALL, )
+UUID(int, uuid_generate_time_safe, int result = next ? next(out) : make_uuid(out), result)
 
 /* Whether a descriptor is one of the devices: random(4) gives their numbers. */
 static int is_device(int descriptor) {
@@ -140,7 +161,7 @@ static int from_device(int descriptor) {
 EXPORT ssize_t read(int descriptor, void *bytes, size_t size) {
   NEXT(read);
   ssize_t result = next(descriptor, bytes, size);
-  if (result > 0 && from_device(descriptor)) through_tape(bytes, (size_t)result, CALLER);
+  if (result > 0 && from_device(descriptor)) entropy_through_tape(bytes, (size_t)result, CALLER);
   return result;
 }
 
@@ -148,7 +169,7 @@ ssize_t __read_chk(int, void *, size_t, size_t);
 EXPORT ssize_t __read_chk(int descriptor, void *bytes, size_t size, size_t room) {
   NEXT(__read_chk);
   ssize_t result = next(descriptor, bytes, size, room);
-  if (result > 0 && from_device(descriptor)) through_tape(bytes, (size_t)result, CALLER);
+  if (result > 0 && from_device(descriptor)) entropy_through_tape(bytes, (size_t)result, CALLER);
   return result;
 }
 
@@ -157,7 +178,7 @@ EXPORT ssize_t __read_chk(int descriptor, void *bytes, size_t size, size_t room)
   EXPORT size_t name(void *bytes, size_t size, size_t count, FILE *stream) { \
     NEXT(name); \
     size_t result = next(bytes, size, count, stream); \
-    if (result && marked && from_device(fileno(stream))) through_tape(bytes, result * size, CALLER); \
+    if (result && marked && from_device(fileno(stream))) entropy_through_tape(bytes, result * size, CALLER); \
     return result; \
   }
 #undef fread_unlocked

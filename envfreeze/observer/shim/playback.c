@@ -140,16 +140,24 @@ static int varint(struct stream *stream, uint64_t *value) {
   return 0;
 }
 
-/* One line, tab-separated: process, source, thread and call site, values taken before, place in Python, reason. */
+static void one_line(char *text) {
+  for (; *text; text++)
+    if ((unsigned char)*text < ' ') *text = ' ';
+}
+
+/* One line, tab-separated: process, source, thread, call site, values taken before, line of Python code, line of
+ * the program's own Python code, reason. */
 static void leave(struct thread *thread, struct stream *stream, const char *why) {
-  char name[3200], place[512] = "", line[2048];
+  char name[3200], inner[512] = "", place[512] = "", line[2600];
   if (stream->over) return;
   stream->over = 1;
   if (lines++ >= MOST_LINES) return;
-  if (stream->site->interpreter) python_place(place, sizeof place);
+  if (stream->site->interpreter) python_place(stream->source == ENTROPY, inner, place, sizeof place);
+  one_line(inner);
+  one_line(place);
   snprintf(name, sizeof name, "%s/left", tape_state());
-  int length = snprintf(line, sizeof line, "%s\t%u\t%s\t%s\t%llu\t%s\t%s\n", process_name(), stream->source,
-                        thread->name, stream->site->text, (unsigned long long)stream->taken, place, why);
+  int length = snprintf(line, sizeof line, "%s\t%u\t%s\t%s\t%llu\t%s\t%s\t%s\n", process_name(), stream->source,
+                        thread->name, stream->site->text, (unsigned long long)stream->taken, inner, place, why);
   int descriptor = (int)syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (descriptor < 0) return;
   if (length > 0 && (size_t)length < sizeof line && syscall(SYS_write, descriptor, line, (size_t)length) < 0) lines--;

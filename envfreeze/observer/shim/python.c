@@ -41,13 +41,6 @@ static const struct { const char *name; function marked; } table[COUNT + 1] = {
 #define ROW(number, name) [number] = {#name, marked_##name},
     FUNCTIONS(ROW)};
 
-const char *python_function(int number) {
-  static const char *const NAMES[COUNT + 1] = {
-#define NAME(number, name) [number] = "time." #name,
-      FUNCTIONS(NAME)};
-  return number > 0 && number <= COUNT ? NAMES[number] : "?";
-}
-
 static enum { UNKNOWN, ABSENT, PRESENT, MARKED_NOW, FAILED } situation;
 static const void *base;
 
@@ -144,8 +137,13 @@ static int text_of(PyObject *object, const char *attribute, char *text, size_t s
   return utf8 != NULL;
 }
 
-/* Where Python code is now: the innermost line outside of the standard library, else the innermost one. */
-static int place(char *text, size_t size) {
+static int in_library(const char *path) {
+  return *path == '<' || ((strstr(path, "/lib/python") || strstr(path, "/lib64/python")) &&
+                          !strstr(path, "/site-packages/") && !strstr(path, "/dist-packages/"));
+}
+
+/* Where Python code is now: the innermost line, and the innermost one outside of the standard library. */
+static int place(char *inner, char *text, size_t size) {
   PYTHON(PyObject *, PyEval_GetFrame, void);
   PYTHON(PyObject *, PyObject_GetAttrString, PyObject *, const char *);
   PYTHON(int, PyFrame_GetLineNumber, PyObject *);
@@ -158,8 +156,9 @@ static int place(char *text, size_t size) {
     char path[400] = "";
     PyObject *code = PyObject_GetAttrString(frame, "f_code"), *outer;
     if (code && text_of(code, "co_filename", path, sizeof path)) {
-      int library = *path == '<' || strstr(path, "/lib/python") || strstr(path, "/lib64/python");
-      if (!*text || !library) snprintf(text, size, "%s:%d", path, PyFrame_GetLineNumber(frame));
+      int library = in_library(path);
+      if (!*inner) snprintf(inner, size, "%s:%d", path, PyFrame_GetLineNumber(frame));
+      if (!library) snprintf(text, size, "%s:%d", path, PyFrame_GetLineNumber(frame));
       if (!library) depth = 40;
     }
     if (code) Py_DecRef(code);
@@ -169,21 +168,120 @@ static int place(char *text, size_t size) {
     frame = outer;
   }
   if (frame) Py_DecRef(frame);
-  for (char *at = text; *at; at++)
-    if (*at == '\t' || *at == '\n') *at = ' ';
-  return *text != 0;
+  return *inner != 0;
 }
 
-int python_place(char *text, size_t size) {
+/* A stand-in for a call site: the function in the highest byte, which addresses do not use, and the code object. */
+#define FUNCTION_SHIFT 56
+#define RANDOMNESS (COUNT + 1)
+
+static const void *stand_in(int function, const void *code) {
+  return (const void *)((uintptr_t)code | (uintptr_t)function << FUNCTION_SHIFT);
+}
+
+static PyObject *(*get_frame)(void), *(*get_code)(PyObject *), *(*get_back)(PyObject *);
+static void (*decrease)(PyObject *);
+
+/* PyFrame_GetCode and PyFrame_GetBack are of Python 3.9; before that only the function is known. */
+static int find_frames(void) {
+  static int found;
+  if (!found) {
+    get_frame = (__typeof__(get_frame))dlsym(RTLD_DEFAULT, "PyEval_GetFrame");
+    get_code = (__typeof__(get_code))dlsym(RTLD_DEFAULT, "PyFrame_GetCode");
+    get_back = (__typeof__(get_back))dlsym(RTLD_DEFAULT, "PyFrame_GetBack");
+    decrease = (__typeof__(decrease))dlsym(RTLD_DEFAULT, "Py_DecRef");
+    found = get_frame && get_code && get_back && decrease ? 1 : -1;
+  }
+  return found > 0;
+}
+
+const void *python_reader(void) {
+  PyObject *code = NULL, *frame = find_frames() ? get_frame() : NULL; /* borrowed; we are in a built-in function */
+  if (frame) {
+    code = get_code(frame);
+    decrease(code); /* the frame keeps it */
+  }
+  return stand_in(python_reads, code);
+}
+
+/* The innermost code outside of the standard library: through random, uuid and tempfile all would be one. */
+static const void *drawing_code(void) {
+  PYTHON(void, Py_IncRef, PyObject *);
+  PyObject *frame = get_frame(), *code = NULL;
+  if (frame) Py_IncRef(frame);
+  for (int depth = 0; frame && depth < 40; depth++) {
+    char path[400] = "";
+    PyObject *here = get_code(frame), *outer = get_back(frame);
+    int known = text_of(here, "co_filename", path, sizeof path);
+    decrease(here); /* kept by its frame, which this thread is in */
+    decrease(frame);
+    frame = outer;
+    code = here;
+    if (known && !in_library(path)) break;
+  }
+  if (frame) decrease(frame);
+  return code;
+}
+
+const void *python_drawer(void) {
   PYTHON(int, Py_IsInitialized, void);
-  PYTHON(int, PyGILState_Check, void);
+  PYTHON(int, PyGILState_Ensure, void);
+  PYTHON(void, PyGILState_Release, int);
   PYTHON(void *, PyGILState_GetThisThreadState, void);
   PYTHON(void, PyErr_Fetch, PyObject **, PyObject **, PyObject **);
   PYTHON(void, PyErr_Restore, PyObject *, PyObject *, PyObject *);
-  if (!Py_IsInitialized() || !PyGILState_GetThisThreadState() || !PyGILState_Check()) return 0;
+  if (situation != MARKED_NOW || !find_frames() || !Py_IsInitialized() || !PyGILState_GetThisThreadState()) return NULL;
+  int kept = PyGILState_Ensure();
   PyObject *type, *value, *trace;
   PyErr_Fetch(&type, &value, &trace);
-  int found = place(text, size);
+  const void *asker = stand_in(RANDOMNESS, drawing_code());
+  site_of(asker); /* it is described now, while its code cannot go away */
   PyErr_Restore(type, value, trace);
+  PyGILState_Release(kept);
+  return asker;
+}
+
+/* Digits are left out of the file's name: notebooks put a process number there. Keeps the code for good, as its
+ * address stands for it. */
+int python_describe(const void *asker, char *text, size_t size) {
+  static const char *const NAMES[COUNT + 2] = {
+#define NAME(number, name) [number] = "time." #name,
+      FUNCTIONS(NAME)[RANDOMNESS] = "randomness"};
+  PYTHON(void, Py_IncRef, PyObject *);
+  uintptr_t function = (uintptr_t)asker >> FUNCTION_SHIFT;
+  PyObject *code = (PyObject *)((uintptr_t)asker & (((uintptr_t)1 << FUNCTION_SHIFT) - 1));
+  if (function == 0 || function > RANDOMNESS) return 0;
+  char path[400] = "", name[64] = "";
+  if (code) {
+    Py_IncRef(code);
+    text_of(code, "co_filename", path, sizeof path);
+    text_of(code, "co_name", name, sizeof name);
+  }
+  const char *slash = strrchr(path, '/');
+  char file[40];
+  size_t used = 0;
+  for (const char *at = slash ? slash + 1 : path; *at && used + 1 < sizeof file; at++)
+    if (*at < '0' || *at > '9') file[used++] = *at;
+  file[used] = 0;
+  snprintf(text, size, *name ? "%s in %s:%s" : "%s", NAMES[function], file, name);
+  return 1;
+}
+
+/* With `may_wait` the thread waits for the interpreter's lock: it must not be in the middle of taking it. */
+int python_place(int may_wait, char *inner, char *text, size_t size) {
+  PYTHON(int, Py_IsInitialized, void);
+  PYTHON(int, PyGILState_Check, void);
+  PYTHON(int, PyGILState_Ensure, void);
+  PYTHON(void, PyGILState_Release, int);
+  PYTHON(void *, PyGILState_GetThisThreadState, void);
+  PYTHON(void, PyErr_Fetch, PyObject **, PyObject **, PyObject **);
+  PYTHON(void, PyErr_Restore, PyObject *, PyObject *, PyObject *);
+  if (!Py_IsInitialized() || !PyGILState_GetThisThreadState() || !(may_wait || PyGILState_Check())) return 0;
+  int kept = PyGILState_Ensure();
+  PyObject *type, *value, *trace;
+  PyErr_Fetch(&type, &value, &trace);
+  int found = place(inner, text, size);
+  PyErr_Restore(type, value, trace);
+  PyGILState_Release(kept);
   return found;
 }

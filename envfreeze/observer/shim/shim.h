@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -17,6 +18,10 @@
 #define NEXT(name) \
   static __typeof__(name) *next; \
   if (!next) next = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
+
+/* System calls of our own go past raw.c, which stands before the C library's syscall. */
+extern long (*raw_syscall)(long number, ...);
+#define syscall(...) raw_syscall(__VA_ARGS__)
 
 /* The headers declare some arguments as never NULL; programs pass it all the same, and the kernel copes. */
 #define KEEP_CHECKS(pointer) __asm__("" : "+r"(pointer))

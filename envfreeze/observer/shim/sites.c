@@ -1,6 +1,6 @@
 /* Call sites, by names that are the same in every run: the module's name, and in it the exported function's, or
- * where that is not known the offset. All of CPython's own are one site: its builds differ from one machine to
- * the next, and what reads in it can be told apart in another way (python.c). */
+ * where that is not known the offset. CPython's builds differ from one machine to the next: there the Python code
+ * that asks is the site (python.c), and all else in it is one. */
 #include "tape.h"
 
 #include <link.h>
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MOST 512u
+#define MOST 2048u
 static struct site sites[MOST];
 static struct site elsewhere = {.key = 1, .text = "many places"};
 static volatile char lock;
@@ -64,18 +64,19 @@ static int look_at(struct dl_phdr_info *module, size_t size, void *data) {
 
 static void describe(struct site *site, const void *caller) {
   Dl_info info;
-  if ((uintptr_t)caller < PAGE) { /* one of CPython's functions */
-    snprintf(site->text, sizeof site->text, "%s", python_function((int)(uintptr_t)caller));
-    site->interpreter = 1;
+  if (python_describe(caller, site->text, sizeof site->text)) {
+    site->interpreter = site->marked = 1;
   } else if (!dladdr(caller, &info) || !info.dli_fname) {
     snprintf(site->text, sizeof site->text, "generated code");
   } else if (info.dli_fbase == python_base()) {
     snprintf(site->text, sizeof site->text, "Python");
     site->interpreter = 1;
+  } else if (!(site->keys = makes_keys(info.dli_fname)) && strstr(info.dli_fname, "/lib-dynload/")) {
+    snprintf(site->text, sizeof site->text, "Python"); /* some builds have these modules inside */
+    site->interpreter = 1;
   } else {
     const char *name = base_name(info.dli_fname);
     site->module = tape_hash_text(0, name);
-    site->keys = makes_keys(info.dli_fname);
     if (info.dli_sname) {
       snprintf(site->text, sizeof site->text, "%s:%s", name, info.dli_sname);
     } else {

@@ -184,7 +184,7 @@ static struct stream *new_stream(struct thread *thread) {
  * What programs read comes through functions of the module time, which python.c marks. */
 static int is_ignored(const struct site *site, unsigned source) {
   if (source == ENTROPY) return tape_mode == TAPE_REPLAY && tape_real_keys && site->keys;
-  return site->interpreter && (uintptr_t)site->caller >= PAGE && python_marks() && source >= CLOCK &&
+  return site->interpreter && !site->marked && python_marks() && source >= CLOCK &&
          clock_class((clockid_t)(source - CLOCK)) != 0;
 }
 

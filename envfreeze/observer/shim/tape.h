@@ -27,6 +27,7 @@ struct site { /* where a source was asked */
   uint64_t module; /* hash of the module's name */
   uint64_t build;  /* of the module, for sites that are known by their offset only; otherwise 0 */
   int interpreter; /* in CPython itself */
+  int marked;      /* asked by Python code, which is known */
   int keys;        /* in a library for encryption */
   char text[112];
 };
@@ -107,13 +108,16 @@ void sites_start(void);
 
 /* python.c */
 extern __thread int python_reads; /* which of CPython's clock functions this thread is in; 0: none */
+const void *python_reader(void);   /* stands for that function and the Python code that called it */
+const void *python_drawer(void);   /* stands for the Python code that asks for randomness; NULL: cannot be told */
+int python_describe(const void *asker, char *text, size_t size); /* 0: this is no such stand-in */
 int python_marks(void);           /* CPython is here, and its clock functions are or will be marked */
 void python_attach(void);
 const void *python_base(void);    /* where the module with CPython is loaded, or NULL */
-int python_place(char *text, size_t size);
-const char *python_function(int number);
+int python_place(int may_wait, char *inner, char *text, size_t size);
 
 /* clock.c */
+void clock_through_tape(clockid_t clock, struct timespec *time, const void *caller);
 int real_clock_gettime(clockid_t clock, struct timespec *time);
 int64_t real_now(clockid_t clock);
 int clock_class(clockid_t clock); /* which index of offset[] a clock has; -1: it is not taped */
@@ -137,5 +141,9 @@ void processes_start(void);
 
 /* entropy.c */
 void tape_opened(int descriptor, const char *path);
+void entropy_through_tape(void *bytes, size_t size, const void *caller);
+
+/* waits.c */
+struct timespec wait_moved(clockid_t clock, const struct timespec *deadline);
 
 #endif

@@ -27,7 +27,7 @@ static int64_t offset_of(const struct thread *thread, int64_t deadline, clockid_
   return best;
 }
 
-static struct timespec moved(clockid_t clock, const struct timespec *deadline) {
+struct timespec wait_moved(clockid_t clock, const struct timespec *deadline) {
   if (tape_mode != TAPE_REPLAY || deadline->tv_nsec < 0 || deadline->tv_nsec >= BILLION || clock_class(clock) < 0 ||
       deadline->tv_sec > INT64_MAX / BILLION - 1 || deadline->tv_sec <= 0)
     return *deadline;
@@ -43,7 +43,7 @@ static struct timespec moved_by_guess(const struct timespec *deadline) {
   int64_t wanted = deadline->tv_sec * BILLION;
   int64_t real = distance(wanted, CLOCK_REALTIME, offset_of(thread_self(), wanted, CLOCK_REALTIME));
   int64_t monotonic = distance(wanted, CLOCK_MONOTONIC, offset_of(thread_self(), wanted, CLOCK_MONOTONIC));
-  return moved(monotonic < real ? CLOCK_MONOTONIC : CLOCK_REALTIME, deadline);
+  return wait_moved(monotonic < real ? CLOCK_MONOTONIC : CLOCK_REALTIME, deadline);
 }
 
 #define WAIT(name, parameters, arguments, clock) \
@@ -53,7 +53,7 @@ static struct timespec moved_by_guess(const struct timespec *deadline) {
     struct timespec at; \
     KEEP_CHECKS(deadline); \
     if (deadline) { \
-      at = moved(clock, deadline); \
+      at = wait_moved(clock, deadline); \
       deadline = &at; \
     } \
     errno = kept; \
@@ -94,7 +94,7 @@ EXPORT int pthread_cond_timedwait(pthread_cond_t *restrict c, pthread_mutex_t *r
 EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted, struct timespec *left) {
   NEXT(clock_nanosleep);
   if (!(flags & TIMER_ABSTIME) || !wanted) return next(clock, flags, wanted, left);
-  struct timespec at = moved(clock, wanted);
+  struct timespec at = wait_moved(clock, wanted);
   return next(clock, flags, &at, left);
 }
 
@@ -111,11 +111,19 @@ EXPORT int timerfd_settime(int descriptor, int flags, const struct itimerspec *w
   return next(descriptor, flags, &at, before);
 }
 
+/* Before glibc 2.34 these were in librt, which may be out of sight. */
+#define ELSEWHERE \
+  if (!next) { \
+    errno = ENOSYS; \
+    return -1; \
+  }
+
 EXPORT int timer_settime(timer_t timer, int flags, const struct itimerspec *restrict wanted,
                          struct itimerspec *restrict before) {
   static int (*next)(timer_t, int, const struct itimerspec *restrict, struct itimerspec *restrict);
   if (!next) next = (__typeof__(next))dlvsym(RTLD_NEXT, "timer_settime", "GLIBC_2.3.3");
   if (!next) next = (__typeof__(next))dlsym(RTLD_NEXT, "timer_settime");
+  ELSEWHERE;
   if (!(flags & TIMER_ABSTIME) || !wanted) return next(timer, flags, wanted, before);
   struct itimerspec at = moved_timer(wanted);
   return next(timer, flags, &at, before);
@@ -125,9 +133,10 @@ EXPORT ssize_t mq_timedreceive(mqd_t queue, char *restrict text, size_t size, un
                                deadline_t deadline) {
   NEXT(mq_timedreceive);
   struct timespec at;
+  ELSEWHERE;
   KEEP_CHECKS(deadline);
   if (deadline) {
-    at = moved(CLOCK_REALTIME, deadline);
+    at = wait_moved(CLOCK_REALTIME, deadline);
     deadline = &at;
   }
   return next(queue, text, size, priority, deadline);
@@ -136,9 +145,10 @@ EXPORT ssize_t mq_timedreceive(mqd_t queue, char *restrict text, size_t size, un
 EXPORT int mq_timedsend(mqd_t queue, const char *text, size_t size, unsigned priority, const struct timespec *deadline) {
   NEXT(mq_timedsend);
   struct timespec at;
+  ELSEWHERE;
   KEEP_CHECKS(deadline);
   if (deadline) {
-    at = moved(CLOCK_REALTIME, deadline);
+    at = wait_moved(CLOCK_REALTIME, deadline);
     deadline = &at;
   }
   return next(queue, text, size, priority, deadline);

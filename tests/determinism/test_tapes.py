@@ -1,0 +1,447 @@
+"""Programs that differ from run to run and are the same between freeze and replay, with no seed in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from envfreeze import workflow
+from envfreeze.engines._tapes import read_state
+from envfreeze.observer import inject, tapes
+from envfreeze.records.run import Run
+from envfreeze.records.tapes import LeftTape
+from envfreeze.report._tapes import first_hint
+from envfreeze.store import Store
+
+pytestmark = pytest.mark.skipif(inject.shim() is None, reason="this installation has no shim")
+
+ENGINES = [pytest.param("local"), pytest.param("docker", marks=pytest.mark.engine)]
+
+PYTHON = {
+    "random": "import random as r; print(r.random(), r.Random().random(), r.SystemRandom().random())",
+    "uuid": "import uuid; print(uuid.uuid1(), uuid.uuid4(), uuid.getnode())",
+    "secrets": "import secrets, os; print(secrets.token_hex(), os.urandom(5), os.getrandom(3))",
+    "device": "print(open('/dev/urandom', 'rb', 0).read(9), open('/dev/random', 'rb', 0).read(4))",
+    "hash_order": "print({'a', 'b', 'c', 'd', 'e'}, hash('x'))",
+    "temporary_names": "import tempfile; print(tempfile.mkdtemp(), tempfile.mktemp())",
+    "dates": "from datetime import *; print(datetime.now(), datetime.now(timezone.utc), date.today())",
+    "step_times": """
+        import time
+        began = time.perf_counter()
+        for step in range(100):
+            sum(range(1000))
+            print(step, time.perf_counter() - began, time.monotonic_ns(), time.process_time())
+        print(time.time(), time.time_ns(), time.ctime(), time.localtime(), time.thread_time())
+        print(time.clock_gettime(time.CLOCK_BOOTTIME))
+        """,
+    "logging": "import logging as l; l.basicConfig(format='%(asctime)s %(relativeCreated)d'); l.error('')",
+    "threads": """
+        import os, queue, random, threading, time
+        lines = {}
+        def work(number):
+            began = time.perf_counter()
+            for _ in range(300):
+                os.urandom(2), time.perf_counter(), time.time()
+            threading.Event().wait(0.01)
+            try:
+                queue.Queue().get(timeout=0.01)
+            except queue.Empty:
+                pass
+            lines[number] = random.Random().random(), os.urandom(4), time.perf_counter() - began
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join(timeout=30)
+        print(sorted(lines.items()))
+        """,
+    "event_loop": """
+        import asyncio, random
+        async def step(number):
+            await asyncio.sleep(0.01 * random.random())
+            return number, random.Random().random()
+        async def main():
+            print(await asyncio.wait_for(asyncio.gather(*map(step, range(9))), timeout=30))
+        asyncio.run(main())
+        """,
+    "children": """
+        import subprocess, sys
+        code = "import random, time; print(random.random(), time.time(), hash('a'))"
+        children = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(3)]
+        print([child.communicate()[0] for child in children])
+        print(subprocess.run(["date", "+%N"], env={}, capture_output=True).stdout, flush=True)
+        import os
+        os.system("date +%N")
+        print(os.popen("date +%N").read())
+        """,
+    "forks": """
+        import os, random, time
+        for _ in range(3):
+            child = os.fork()
+            if child == 0:
+                print(random.Random().random(), os.urandom(3), time.time(), flush=True)
+                os._exit(0)
+            os.waitpid(child, 0)
+        print(os.urandom(3))
+        """,
+    "isolated_mode": """
+        import subprocess, sys
+        code = "import random, time; print(random.random(), time.perf_counter(), hash('a'))"
+        print(subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True).stdout)
+        """,
+}
+POOL = """
+    import multiprocessing, os, random, sys, time
+    def work(number):
+        return number, random.Random().random(), os.urandom(3), time.perf_counter(), list({"a", "b", "c"})
+    if __name__ == "__main__":
+        with multiprocessing.get_context(sys.argv[1]).Pool(1) as pool:
+            print(pool.map(work, range(5)))
+        processes, results = [], []
+        for number in range(3):
+            receive, send = multiprocessing.Pipe(duplex=False)
+            process = multiprocessing.get_context(sys.argv[1]).Process(target=answer, args=(send, number))
+            process.start()
+            processes.append(process), results.append(receive)
+        print([receive.recv() for receive in results])
+        for process in processes: process.join()
+    """.replace(
+    "    if __name__", "    def answer(send, number):\n        send.send(work(number))\n    if __name__"
+)
+SHELL = {
+    "date": "date +%s%N; date +%N; echo $(date +%N); (date +%N); date +%N | cat",
+    "od": "od -An -N8 -tx1 /dev/urandom",
+    "head": "head -c 9 /dev/urandom | od -An -tx1",
+    "redirected": "od -An -N8 -tx1 < /dev/urandom",
+    "mktemp": "mktemp -u",
+}
+POOLS = ("fork", "spawn", "forkserver")
+NAMES = [*PYTHON, *POOLS, *SHELL]
+
+
+def write_programs(project: Path) -> None:
+    lines = ["mkdir -p out"]
+    for name, text in PYTHON.items():
+        (project / f"{name}_.py").write_text(textwrap.dedent(text))
+        lines.append(f"python {name}_.py > out/{name} 2>&1")
+    (project / "pool_.py").write_text(textwrap.dedent(POOL))
+    lines += [f"python pool_.py {method} > out/{method}" for method in POOLS]
+    for name, text in SHELL.items():
+        (project / f"{name}.sh").write_text(text)
+        lines.append(f"sh {name}.sh > out/{name}")
+    (project / "run.sh").write_text("\n".join(lines) + "\n")
+
+
+def environment(python: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return kept | {"PATH": f"{python}{os.pathsep}{os.environ['PATH']}"}
+
+
+def freeze(project: Path, python: Path, *command: str, **options: object):
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        return workflow.freeze(
+            command,
+            project=project,
+            directory=project,
+            environment=environment(python),
+            passthrough=(null, null),
+            offline=True,
+            prove=False,
+            **options,
+        )
+    finally:
+        os.close(null)
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("python") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Path:
+    """A project with all the programs, frozen once."""
+    project = tmp_path_factory.mktemp("taped") / "project"
+    project.mkdir()
+    write_programs(project)
+    lock = freeze(project, python, "sh", "run.sh")
+    assert lock.run is not None and lock.run.exit_status == 0 and lock.run.tapes is not None
+    assert {"clock", "randomness"} <= set(lock.run.tapes.sources)
+    return project
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def replayed(frozen: Path, request: pytest.FixtureRequest) -> Run:
+    return workflow.replay(frozen, engine=request.param)
+
+
+@pytest.fixture(scope="module")
+def plain(frozen: Path, python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the programs write when they just run again."""
+    project = tmp_path_factory.mktemp("plain") / "project"
+    shutil.copytree(frozen, project, ignore=shutil.ignore_patterns(".envfreeze", "out"))
+    subprocess.run(["sh", "run.sh"], cwd=project, env=environment(python), check=True, timeout=120)
+    return {path.name: path.read_bytes() for path in (project / "out").iterdir()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unseeded_program_gives_the_same_bytes(
+    name: str, frozen: Path, replayed: Run, plain: dict[str, bytes]
+) -> None:
+    original = (frozen / "out" / name).read_bytes()
+    assert b"Traceback" not in original
+    assert plain[name] != original, "this program is the same anyway, and shows nothing"
+    assert (Path(replayed.folder) / "outputs/out" / name).read_bytes() == original
+
+
+def test_all_of_it_is_identical(replayed: Run) -> None:
+    assert replayed.comparison and replayed.comparison.verdict == "identical"
+    assert "PYTHONHASHSEED" not in {setting.variable for setting in replayed.settings}
+    assert first_hint(replayed.left_tape) is None, replayed.left_tape
+
+
+def test_tapes_are_private(frozen: Path) -> None:
+    folder = frozen / ".envfreeze/tapes"
+    assert "*" in (folder / ".gitignore").read_text().splitlines()
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_without_tapes_a_replay_goes_on_and_says_so(project: Path, python: Path) -> None:
+    (project / "main.py").write_text("import random; print(random.random(), {'a', 'b', 'c'})")
+    freeze(project, python, "python", "main.py")
+    shutil.rmtree(project / ".envfreeze/tapes")
+    run = workflow.replay(project, engine="local")
+    assert run.exit_status == 0
+    assert any("tapes of the recorded run are not here" in note for note in run.notes)
+    assert "PYTHONHASHSEED" in {setting.variable for setting in run.settings}
+
+
+def test_damaged_tapes_are_not_played(project: Path, python: Path) -> None:
+    (project / "main.py").write_text("import random; print(random.random())")
+    freeze(project, python, "python", "main.py")
+    for tape in (project / ".envfreeze/tapes").glob("*/*.tape"):
+        tape.write_bytes(tape.read_bytes()[:-1] + b"!")
+    run = workflow.replay(project, engine="local")
+    assert run.exit_status == 0
+    assert any("damaged" in note for note in run.notes)
+
+
+def test_the_profile_off_tapes_nothing(project: Path, python: Path) -> None:
+    (project / "main.py").write_text("import random; print(random.random())")
+    lock = freeze(project, python, "python", "main.py", profile="off")
+    assert lock.run is not None and lock.run.tapes is None
+    assert not (project / ".envfreeze/tapes").exists()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_altered_code_leaves_the_tape_and_the_first_place_is_named(
+    engine: str, project: Path, python: Path
+) -> None:
+    (project / "main.py").write_text("import os\nfor _ in range(3):\n    print(os.urandom(4).hex())\n")
+    freeze(project, python, "python", "main.py")
+    (project / "main.py").write_text(
+        "import os\nfor _ in range(3):\n    print(os.urandom(4).hex())\n\nprint(os.urandom(4).hex())\n"
+    )
+    runs = [workflow.replay(project, engine=engine, code=project) for _ in range(2)]
+    for run in runs:
+        assert run.exit_status == 0
+        assert run.comparison and run.comparison.verdict == "different"
+        first = run.left_tape[0]
+        assert (first.source, first.place) == ("randomness", f"{project}/main.py:5")
+        assert f"{project}/main.py:5 asked for randomness" in str(first_hint(run.left_tape))
+    # What comes after the tape is made up, but not anew each time.
+    assert runs[0].stdout.sha256 == runs[1].stdout.sha256
+
+
+def test_waits_of_the_library_are_no_hint() -> None:
+    wait = LeftTape(
+        process="python", source="clock", site="time.monotonic", thread="0", taken=9,
+        line="/usr/lib/python3.11/selectors.py:460", place="/p/a.py:9",
+    )  # fmt: skip
+    own = LeftTape(process="python", source="clock", site="time.time", thread="0", taken=1, place="/p/a.py:3")
+    assert first_hint((wait,)) is None
+    assert "/p/a.py:3 asked for the time" in str(first_hint((wait, own)))
+
+
+class Recorder:
+    """Records and plays with the shim alone, without freezing or an engine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.store = folder, Store(folder)
+        self.store.create()
+        self.times = 0
+
+    def _run(self, variables: dict[str, str], *command: str) -> subprocess.CompletedProcess[bytes]:
+        shim = inject.shim()
+        assert shim is not None
+        env = environment(Path(sys.executable).parent) | variables | {"LD_PRELOAD": str(shim)}
+        return subprocess.run(command, env=env, capture_output=True, timeout=60)
+
+    def record(
+        self, *command: str, limit: int = 1 << 24
+    ) -> tuple[subprocess.CompletedProcess[bytes], tapes.Tapes, str]:
+        self.times += 1
+        folder = self.folder / f"recording{self.times}"
+        done = self._run(tapes.prepare(folder, limit=limit), *command)
+        sealed, gaps = tapes.seal(folder, self.store)
+        assert sealed is not None
+        return done, sealed, "\n".join(f"{gap.what}: {gap.why}" for gap in gaps)
+
+    def play(
+        self, sealed: tapes.Tapes, *command: str, **variables: str
+    ) -> tuple[subprocess.CompletedProcess[bytes], tuple[LeftTape, ...]]:
+        self.times += 1
+        folder, why = tapes.find(self.store, sealed)
+        assert folder is not None, why
+        state = self.folder / f"state{self.times}"
+        state.mkdir()
+        told = {
+            "ENVFREEZE_TAPE": "replay",
+            "ENVFREEZE_TAPES": str(folder),
+            "ENVFREEZE_TAPE_STATE": str(state),
+        }
+        done = self._run(told | tapes.first_process() | variables, *command)
+        return done, read_state(state)[0]
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[Recorder]:
+    yield Recorder(tmp_path)
+
+
+def test_a_killed_process_keeps_its_tape(recorder: Recorder) -> None:
+    code = "import os, random; os.write(1, str(random.random()).encode()); os.kill(os.getpid(), 9)"
+    done, sealed, _ = recorder.record(sys.executable, "-c", code)
+    assert done.returncode == -9 and done.stdout
+    again, left = recorder.play(sealed, sys.executable, "-c", code)
+    assert again.stdout == done.stdout and left == ()
+
+
+def test_another_build_of_python_gets_the_same(recorder: Recorder) -> None:
+    others = [
+        path for path in ("/usr/bin/python3", shutil.which("python3.12")) if path and Path(path).exists()
+    ]
+    if not others or os.path.realpath(others[0]) == os.path.realpath(sys.executable):
+        pytest.skip("no second Python here")
+    code = (
+        "import random, time, datetime, uuid, hashlib\n"
+        "print(random.random(), time.perf_counter(), time.time(), uuid.uuid4(), time.ctime())\n"
+        "print(datetime.datetime.now())"
+    )
+    done, sealed, _ = recorder.record(others[0], "-c", code)
+    again, left = recorder.play(sealed, sys.executable, "-c", code)
+    assert again.stdout == done.stdout
+    assert first_hint(left) is None
+
+
+def test_a_limit_ends_the_recording_and_nothing_else(recorder: Recorder) -> None:
+    code = "import os\nfor _ in range(3000): os.urandom(32)\nprint('done')"
+    done, sealed, gaps = recorder.record(sys.executable, "-c", code, limit=20_000)
+    assert done.stdout == b"done\n" and done.stderr == b""
+    assert not sealed.complete and "--tape-limit" in gaps
+    assert sum(path.stat().st_size for path in recorder.folder.glob(".envfreeze/tapes/*/*.tape")) <= 20_000
+    again, left = recorder.play(sealed, sys.executable, "-c", code)
+    assert again.stdout == b"done\n" and left
+
+
+def test_timed_waits_end_at_their_time_although_clocks_are_replayed(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    """With the deadlines left as they are these waits would end at once, or days later."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no C++ compiler here")
+    (tmp_path / "waits.cc").write_text(WAITS)
+    program = str(tmp_path / "waits")
+    subprocess.run([compiler, "-O1", "-o", program, tmp_path / "waits.cc", "-lpthread"], check=True)
+    done, sealed, _ = recorder.record(program)
+    again, left = recorder.play(sealed, program)
+    assert done.stdout == again.stdout and done.stdout.count(b"\n") == 3
+    assert left == ()
+    slept = json.loads(again.stderr)
+    assert all(0.03 < seconds < 20 for seconds in slept), slept
+
+
+WAITS = """
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <iostream>
+#include <mutex>
+#include <random>
+#include <semaphore.h>
+#include <sys/times.h>
+#include <thread>
+#include <time.h>
+#include <unistd.h>
+using namespace std::chrono;
+// On no tape: ticks since the machine's start.
+static double real() { tms t; return double(times(&t)) / sysconf(_SC_CLK_TCK); }
+int main() {
+  std::random_device device;
+  std::cout << device() << " " << device() << std::endl;
+  std::cout << system_clock::now().time_since_epoch().count() << std::endl;
+  std::mutex mutex; std::condition_variable condition; std::unique_lock<std::mutex> lock(mutex);
+  double began = real();
+  condition.wait_until(lock, system_clock::now() + milliseconds(50));
+  double a = real(); condition.wait_until(lock, steady_clock::now() + milliseconds(50));
+  double b = real(); std::this_thread::sleep_until(steady_clock::now() + milliseconds(50));
+  double c = real(); timespec at; clock_gettime(CLOCK_REALTIME, &at); at.tv_nsec += 50000000;
+  if (at.tv_nsec >= 1000000000) { at.tv_nsec -= 1000000000; at.tv_sec++; }
+  sem_t semaphore; sem_init(&semaphore, 0, 0); sem_timedwait(&semaphore, &at);
+  double d = real();
+  std::cout << steady_clock::now().time_since_epoch().count() << std::endl;
+  fprintf(stderr, "[%f, %f, %f, %f]", a - began, b - a, c - b, d - c);
+}
+"""
+
+
+def test_libraries_that_make_keys_get_real_randomness_when_there_is_a_network(recorder: Recorder) -> None:
+    code = "import ssl, random, os; print(ssl.RAND_bytes(8).hex()); print(random.random())"
+    done, sealed, gaps = recorder.record(sys.executable, "-c", code)
+    assert "keys are on the tapes: libcrypto" in gaps
+    first, _ = recorder.play(sealed, sys.executable, "-c", code, ENVFREEZE_TAPE_KEYS="real")
+    second, _ = recorder.play(sealed, sys.executable, "-c", code, ENVFREEZE_TAPE_KEYS="real")
+    keys = [run.stdout.splitlines()[0] for run in (done, first, second)]
+    assert len(set(keys)) == 3
+    assert len({run.stdout.splitlines()[1] for run in (done, first, second)}) == 1
+
+
+def test_a_hostile_tape_harms_nobody(recorder: Recorder) -> None:
+    command = sys.executable, "-c", "import random, time; print(random.random() < 1, time.time() != 0)"
+    _, sealed, _ = recorder.record(*command)
+    folder, _ = tapes.find(recorder.store, sealed)
+    assert folder is not None
+    (path,) = folder.glob("*.tape")
+    whole = path.read_bytes()
+    state = recorder.folder / "hostile"
+    state.mkdir()
+    told = {"ENVFREEZE_TAPE": "replay", "ENVFREEZE_TAPES": str(folder), "ENVFREEZE_TAPE_STATE": str(state)}
+    for at in range(0, 200, 7):
+        path.write_bytes(whole[:at] + b"\xff\xff\xff\xff" + whole[at + 4 :])
+        done = recorder._run(told | tapes.first_process(), *command)
+        assert (done.returncode, done.stdout) == (0, b"True True\n"), at
+
+
+@pytest.mark.index
+def test_numpy_old_and_new(project: Path, tmp_path: Path) -> None:
+    python = tmp_path / "numpy"
+    subprocess.run([sys.executable, "-m", "venv", python], check=True)
+    subprocess.run([python / "bin/pip", "install", "-q", "numpy"], check=True)
+    (project / "main.py").write_text(
+        "import numpy as np\n"
+        "print(np.random.rand(2), np.random.default_rng().random(2), np.random.RandomState().rand())\n"
+        "print(np.random.SeedSequence().entropy, np.random.permutation(9))\n"
+    )
+    freeze(project, python / "bin", "python", "main.py")
+    run = workflow.replay(project, engine="local")
+    assert run.comparison and run.comparison.verdict == "identical"

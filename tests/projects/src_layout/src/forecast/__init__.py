@@ -1,0 +1,3 @@
+from forecast.model import predict
+
+__all__ = ["predict"]
