@@ -12,6 +12,7 @@ from envfreeze import tree
 from envfreeze.observer.events import Events
 from envfreeze.observer.inputs import Locator, Snapshot
 from envfreeze.observer.outputs import printable
+from envfreeze.records.files import Gap
 from envfreeze.records.observation import ProcessEntry
 from envfreeze.redact import url_without_credentials
 from envfreeze.store import Store
@@ -113,8 +114,11 @@ def store_processes(entries: Iterable[ProcessEntry], store: Store) -> str | None
 
 
 _SECRET_OPTION = re.compile(
-    r"(?i)^-{0,2}[\w.-]*(token|api[-_]?key|secret|passw|credential|auth|private)[\w-]*$"
+    r"""(?i)^-{0,2}(?:[\w.-]*[._-])?(?:token|api[-_]?key|secret|secret[-_]?key|access[-_]?key|password|passwd|
+      passphrase|credentials?|private[-_]?key|auth)$""",
+    re.VERBOSE,
 )
+"""Whole words, so that ``--tokenizer``, ``--max-tokens`` and ``--author`` are what they are."""
 _SECRET_PAIR = re.compile(
     r"""((?:^|[\s;&|'"(])(?:-{1,2}[\w.-]*(?:token|api[-_]?key|secret|passw|credential|private)[\w-]*[=\s]\s*
       |[A-Z_]*(?:TOKEN|KEY|SECRET|PASSW|CREDENTIAL)[A-Z_]*=))(?:"[^"]*"|'[^']*'|[^\s;&|'")]+)""",
@@ -131,7 +135,20 @@ MASK = "***"
 
 
 def masked(words: Sequence[str]) -> tuple[str, ...]:
-    """A command line in which what looks secret is replaced by stars."""
+    """A command line for people: what looks secret is replaced by stars, and long words are cut."""
+    found = []
+    for word in without_secrets(words):
+        if " " in word:  # a command line of its own, as after sh -c
+            word = _SECRET_PAIR.sub(lambda match: match[1] + MASK, word)
+        found.append(printable(word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}…"))
+    return tuple(found)
+
+
+def without_secrets(words: Sequence[str]) -> tuple[str, ...]:
+    """A command line that can be run again, but for the values of options that look secret.
+
+    Those, tokens of a recognisable form, and passwords in URLs are replaced by stars.
+    """
     found: list[str] = []
     hide = False
     for word in words:
@@ -142,8 +159,14 @@ def masked(words: Sequence[str]) -> tuple[str, ...]:
         elif equals and value and is_secret:
             word = f"{name}={MASK}"
         hide = is_secret and not equals and name.startswith("-")
-        if " " in word:  # a command line of its own, as after sh -c
-            word = _SECRET_PAIR.sub(lambda match: match[1] + MASK, word)
-        word = _URL.sub(lambda match: url_without_credentials(match[0]), _SECRET_TEXT.sub(MASK, word))
-        found.append(printable(word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}…"))
+        word = _SECRET_TEXT.sub(MASK, word)
+        found.append(_URL.sub(lambda match: url_without_credentials(match[0]), word))
     return tuple(found)
+
+
+def command_gaps(command: Sequence[str], recorded: Sequence[str]) -> list[Gap]:
+    """A gap when the recorded command is not the one that ran."""
+    if tuple(command) == tuple(recorded):
+        return []
+    why = f"what looks secret is left out ({MASK}), and a replay runs without it"
+    return [Gap(what="the command line", why=why)]

@@ -100,13 +100,14 @@ def watch(
             tapes.seal(tapes_folder(folder), store) if tapes_folder(folder).is_dir() else (None, [])
         )
         streams = tuple(_stream(folder / name, store, ended, number) for number, name in enumerate(_STREAMS))
+    recorded = seen.without_secrets(command)
     target, executables, target_gaps = _target(run)
     values, names = variables.split(environment, variables_that_lead(found.read, environment))
     parameters, parameter_gaps = parameters_of(
         events, found.read, project=project, environment=environment, store=store
     )
     observation = Observation(
-        command=tuple(command),
+        command=recorded,
         directory=str(directory),
         project=str(project),
         started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
@@ -130,7 +131,14 @@ def watch(
         tapes=taped,
         processes=len(ended.processes | {process.pid for process in events.processes if process.pid}),
     )
-    gaps = (*parameter_gaps, *target_gaps, *found.gaps, *tape_gaps, *_run_gaps(run, stdin))
+    gaps = (
+        *parameter_gaps,
+        *target_gaps,
+        *found.gaps,
+        *tape_gaps,
+        *_run_gaps(run, stdin),
+        *seen.command_gaps(command, recorded),
+    )
     return Watched(
         observation=observation,
         executable=target,
