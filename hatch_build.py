@@ -30,11 +30,14 @@ class ShimBuildHook(BuildHookInterface):
             return
         sources = sorted(str(path) for path in (root / FOLDER).glob("*.c"))
         flags = ["-shared", "-fPIC", "-O2", "-fvisibility=hidden", "-Wl,-z,relro,-z,now"]
-        command = [*compiler, *flags, "-o", str(root / LIBRARY), *sources, "-ldl", "-lpthread"]
+        # Programs may be running with the library of an earlier build: it is replaced, never written to.
+        made = root / f"{LIBRARY}.{os.getpid()}"
+        command = [*compiler, *flags, "-o", str(made), *sources, "-ldl", "-lpthread"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             self.app.display_warning(f"the observer's shim could not be compiled:\n{done.stderr}")
             return
+        made.replace(root / LIBRARY)
         build_data["artifacts"].append(LIBRARY)
         build_data["pure_python"] = False
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")

@@ -62,16 +62,16 @@ async def _index(folder: Path) -> None:
     await index_fs(folder, write_zst=False, write_shards=False)
 
 
-def make_environment(channel: Path, prefix: Path, *names: str) -> Path:
-    """An environment with these packages, solved and linked as conda would; its ``bin`` folder."""
+def make_environment(channel: Path | str, prefix: Path, *names: str) -> Path:
+    """An environment with these packages of a channel in a folder or at an address; its ``bin`` folder."""
     asyncio.run(_create(channel, prefix, names))
     return prefix / "bin"
 
 
-async def _create(channel: Path, prefix: Path, names: tuple[str, ...]) -> None:
+async def _create(channel: Path | str, prefix: Path, names: tuple[str, ...]) -> None:
     from rattler import Channel, install, solve
 
-    source = Channel(channel.as_uri())
+    source = Channel(channel if isinstance(channel, str) else channel.as_uri())
     records = await solve(sources=[source], specs=list(names), platforms=[SUBDIR, "noarch"])
     cache = prefix.with_name(f"{prefix.name}-cache")
     await install(records, target_prefix=prefix, cache_dir=cache, show_progress=False)

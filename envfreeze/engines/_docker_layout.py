@@ -34,6 +34,7 @@ _ESSENTIAL = (
     "/usr/sbin",
     "/usr/share",
     "/var/lib",
+    "/opt/conda",
     "/opt/pypy",
 )
 """Nothing may be mounted over these or their parents; most are of the Filesystem Hierarchy Standard 3.0."""
@@ -43,6 +44,7 @@ _CLOSED = (
     "/dev",
     "/lib",
     "/lib64",
+    "/opt/conda",
     "/opt/pypy",
     "/proc",
     "/sbin",

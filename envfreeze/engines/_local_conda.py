@@ -22,8 +22,8 @@ LONGEST_PREFIX = 254
 
 def install(
     conda: CondaRecipe, environment: Path, context: Path, store: Store, *, progress: Progress
-) -> tuple[Python, str]:
-    """Make the environment; returns its own interpreter and the name of the installer of pip's packages.
+) -> tuple[Python, str, tuple[str, ...]]:
+    """Make the environment; returns its own interpreter, the installer of pip's packages, and what to note.
 
     Scripts that packages bring for their linking are not run here, where nothing would confine them.
 
@@ -60,9 +60,20 @@ def install(
             "the Python of the conda environment does not start here.",
             hint="It may be made for another machine: see 'interpreter' in envfreeze.lock.",
         )
+    notes = _not_run(environment)
     if not re.search(r"(?m)^[^#\s-]", (context / "requirements.txt").read_text()):
-        return found, "conda"
-    return found, _local_install.install_into(environment, context, progress=progress)
+        return found, "conda", notes
+    return found, _local_install.install_into(environment, context, progress=progress), notes
+
+
+def _not_run(environment: Path) -> tuple[str, ...]:
+    """Link scripts lie in ``bin/.NAME-post-link.sh`` (conda-build's documentation, "link scripts")."""
+    names = sorted(
+        path.name[1:].partition("-post-link")[0] for path in environment.glob("bin/.*-post-link.sh")
+    )
+    if not names:
+        return ()
+    return (f"scripts that conda would have run after linking were not run: of {', '.join(names[:5])}",)
 
 
 def _explained(output: str) -> EnvironmentFailure | InputError:

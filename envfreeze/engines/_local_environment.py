@@ -125,7 +125,7 @@ def _make(recipe: Recipe, path: Path, store: Store, progress: Progress) -> Envir
             write_requirements(recipe, store, Path(context))
             if python is None:
                 assert recipe.conda is not None
-                python, installer = _local_conda.install(
+                python, installer, notes = _local_conda.install(
                     recipe.conda, path, Path(context), store, progress=progress
                 )
             else:

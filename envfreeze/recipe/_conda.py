@@ -9,12 +9,13 @@ from pathlib import PurePosixPath
 import msgspec
 
 from envfreeze.errors import InputError
+from envfreeze.recipe.quote import comment
 from envfreeze.records.environment import CondaPackage
 from envfreeze.records.lock import Lock
 from envfreeze.records.recipe import CondaFile, CondaRecipe
 
 HOME = "/opt/conda"
-"""Where environments lie in an image, unless they lay at another place that all users share."""
+"""Where environments lie in an image: a place that names no user, and that no job's files are laid over."""
 
 TOOL_IMAGE = "python:3.11-slim"
 """Has the Python that runs py-rattler while an image is built; nothing of it stays in the image."""
@@ -30,8 +31,6 @@ _TOOL_VERSION = "0.28.0"
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*")
 _URL = re.compile(r"(https?|file)://[A-Za-z0-9\-._~:/!+%]+\.(conda|tar\.bz2)")
 _PATH = re.compile(r"(/[A-Za-z0-9._+-]+)+")
-_SHARED = ("/opt/", "/usr/local/", "/srv/")
-"""Folders whose names say nothing of a user or machine."""
 
 
 def uses_conda(lock: Lock) -> bool:
@@ -74,12 +73,12 @@ def conda_recipe(lock: Lock) -> CondaRecipe | None:
     bad = [package.name for package in packages if not is_usable(package)]
     if bad:
         raise InputError(
-            f"these conda packages have no usable address in the lock: {', '.join(bad[:5])}.", hint=_AGAIN
+            f"these conda packages have no usable address in the lock: {_named(bad)}.", hint=_AGAIN
         )
     lost = [package.name for package in packages if package.url.startswith("file:") and not package.vendored]
     if lost:
         raise InputError(
-            f"these conda packages came from a folder, and are not in the store: {', '.join(lost[:5])}.",
+            f"these conda packages came from a folder, and are not in the store: {_named(lost)}.",
             hint="Freeze again on the machine that has the folder.",
         )
     if not any(package.name == "python" for package in packages):
@@ -89,6 +88,11 @@ def conda_recipe(lock: Lock) -> CondaRecipe | None:
         packages=tuple(map(_file, packages)),
         tool=_tool(lock.interpreter.platform),
     )
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return comment(", ".join(names[:5])) + more
 
 
 _AGAIN = "Restore envfreeze.lock from version control, or freeze again."
@@ -104,11 +108,11 @@ def _file(package: CondaPackage) -> CondaFile:
 
 
 def _prefix(lock: Lock) -> str:
-    """The recorded place, as it is in outputs and in files, where it names no user's folder."""
+    """The recorded place, as it is in outputs and in files, where it is one below ``HOME``."""
     assert lock.conda is not None
     recorded = lock.conda.prefix
     is_plain = _PATH.fullmatch(recorded) and ".." not in PurePosixPath(recorded).parts
-    if is_plain and recorded.startswith(_SHARED) and len(PurePosixPath(recorded).parts) > 2:
+    if is_plain and PurePosixPath(recorded).is_relative_to(HOME):
         return recorded
     name = lock.conda.name
     if name in {"", "base"} or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):

@@ -12,13 +12,13 @@ _WORDS = {"randomness": "randomness", "clock": "the time", "host name": "the hos
 def first_hint(left: Sequence[LeftTape]) -> str | None:
     """One sentence about the place that says most, or None.
 
-    The project's own lines come first, randomness before time, and earlier before later. Reads of the
-    monotonic clock by the standard library say nothing: they are for waits, whose number varies.
+    Randomness comes before time, the project's own lines before those of packages. Reads
+    of the monotonic clock in libraries say nothing: they are for waits, whose number varies.
     """
     telling = [place for place in left if not _is_wait(place)]
     if not telling:
         return None
-    first = min(telling, key=lambda place: (not place.place, place.source == "clock"))
+    first = min(telling, key=_rank)
     where = first.place or first.line or first.site
     asked = _WORDS.get(first.source, "something")
     return (
@@ -27,6 +27,13 @@ def first_hint(left: Sequence[LeftTape]) -> str | None:
     )
 
 
+def _rank(place: LeftTape) -> tuple[bool, bool, bool]:
+    return place.source == "clock", not place.line, not place.place or _is_library(place.place)
+
+
+def _is_library(line: str) -> bool:
+    return line.startswith("<") or "/lib/python" in line or "/lib64/python" in line
+
+
 def _is_wait(place: LeftTape) -> bool:
-    library = place.line.startswith("<") or "/lib/python" in place.line or "/lib64/python" in place.line
-    return library and place.site.startswith("time.monotonic")
+    return _is_library(place.line) and place.site.startswith("time.monotonic")

@@ -55,8 +55,7 @@ def fetch(url, digest, work):
             raise ValueError(f"{url} is missing beside the Dockerfile")
         print("downloading", name, flush=True)
         path = work / name
-        with urllib.request.urlopen(url) as answer, path.open("wb") as stream:  # noqa: S310 - http only
-            shutil.copyfileobj(answer, stream)
+        download(url, path)
     algorithm, wanted = ("sha256", digest[7:]) if digest.startswith("sha256:") else ("md5", digest)
     found = hashlib.new(algorithm)
     with path.open("rb") as stream:
@@ -65,6 +64,15 @@ def fetch(url, digest, work):
     if not wanted or found.hexdigest() != wanted:
         raise ValueError(f"{name} does not have the content that the lock records")
     return path
+
+
+def download(url, path):
+    try:
+        with urllib.request.urlopen(url) as answer, path.open("wb") as stream:  # noqa: S310 - http only
+            shutil.copyfileobj(answer, stream)
+    except OSError as error:
+        hint = "download it by other means into .envfreeze/build/conda/packages/"
+        raise ValueError(f"{url} cannot be downloaded ({error}); {hint}") from error
 
 
 async def link(archives, prefix, cache, link_scripts):

@@ -152,9 +152,7 @@ def freeze(project: Path, python: Path, *command: str, **options: object):
             directory=project,
             environment=environment(python),
             passthrough=(null, null),
-            offline=True,
-            prove=False,
-            **options,
+            **({"offline": True, "prove": False} | options),
         )
     finally:
         os.close(null)
@@ -442,6 +440,6 @@ def test_numpy_old_and_new(project: Path, tmp_path: Path) -> None:
         "print(np.random.rand(2), np.random.default_rng().random(2), np.random.RandomState().rand())\n"
         "print(np.random.SeedSequence().entropy, np.random.permutation(9))\n"
     )
-    freeze(project, python / "bin", "python", "main.py")
+    freeze(project, python / "bin", "python", "main.py", offline=False)
     run = workflow.replay(project, engine="local")
     assert run.comparison and run.comparison.verdict == "identical"

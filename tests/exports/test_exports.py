@@ -29,6 +29,8 @@ SIX_URL = (
     "https://files.pythonhosted.org/packages/d9/5a/"
     "e7c31adbe875f2abbb91bd84cf2dc52d792b5a01506781dbcf25c91daf11/six-1.16.0-py2.py3-none-any.whl"
 )
+OTHER = "other-1.16.0-py3-none-any.whl"
+OTHER_URL = f"https://index.example/files/{OTHER}"
 FORMATS_OF_PIP = ["pylock", "requirements", "uv", "environment"]
 
 
@@ -165,6 +167,56 @@ def test_environment_with_conda(frozen: Path) -> None:
     content = yaml.safe_load(text)
     assert content["channels"] == ["conda-forge", "nodefaults"]
     assert content["dependencies"][:2] == ["pip=1.0=h0_0", "python=1.0=h0_0"]
+
+
+def test_environment_without_vendored_wheels_has_requirements_only(frozen: Path) -> None:
+    """conda-lock reads no option lines, so that other indexes are told by the address of the file."""
+    six = lockfile.read(frozen / "envfreeze.lock").packages[0]
+    fields = {"name": "other", "index": "https://index.example/simple", "url": OTHER_URL, "file": OTHER}
+    changed(frozen, packages=(six, msgspec.structs.replace(six, **fields)))
+    ((_, text),) = workflow.export(frozen, to="environment")
+    assert yaml.safe_load(text)["dependencies"][-1]["pip"] == [
+        f"other @ {OTHER_URL}#sha256={SIX}",
+        f"six==1.16.0 --hash=sha256:{SIX}",
+    ]
+
+
+@pytest.mark.index
+def test_conda_lock_reads_the_environment(frozen: Path, tmp_path: Path) -> None:
+    six = lockfile.read(frozen / "envfreeze.lock").packages[0]
+    fields = {"name": "other", "source": "url", "url": OTHER_URL, "file": OTHER}
+    with_conda(frozen, conda_package("python"), conda_package("zlib"))
+    changed(frozen, packages=(six, msgspec.structs.replace(six, **fields)))
+    ((path, _),) = workflow.export(frozen, to="environment", output=f"{tmp_path}/out/")
+    (tmp_path / "mapping.yml").write_text("{}")
+    question = (
+        "import pathlib, sys\n"
+        "from conda_lock.src_parser.environment_yaml import parse_environment_file as parse\n"
+        "found = parse(pathlib.Path(sys.argv[1]), ['linux-64'], mapping_url=sys.argv[2])\n"
+        "for said in found.dependencies['linux-64']:\n"
+        "    print(said.manager, said.name, getattr(said, 'hash', None), getattr(said, 'hashes', None))\n"
+    )
+    said = run(
+        *(uv.find_uv_bin(), "tool", "run", "-q", "--python", sys.executable, "--from", "conda-lock@4.0.3"),
+        *("python", "-c", question, path, (tmp_path / "mapping.yml").as_uri()),
+        cwd=tmp_path,
+    ).splitlines()
+    assert {"conda python None None", "conda zlib None None"} <= set(said)
+    assert f"pip six sha256:{SIX} None" in said
+    assert f"pip other None ['sha256:{SIX}']" in said
+
+
+def test_explicit_file_is_read_by_rattler(frozen: Path) -> None:
+    from rattler.explicit_environment import ExplicitEnvironmentSpec
+
+    with_conda(frozen, conda_package("python"), conda_package("zlib"))
+    ((_, text),) = workflow.export(frozen, to="explicit")
+    spec = ExplicitEnvironmentSpec.from_str(text)
+    assert str(spec.platform) == "linux-64"
+    assert [entry.url.partition("#")[0].rpartition("/")[2] for entry in spec.packages] == [
+        "python-1.0-h0_0.conda",
+        "zlib-1.0-h0_0.conda",
+    ]
 
 
 def test_explicit_file(frozen: Path) -> None:

@@ -175,7 +175,7 @@ def test_distributions_of_conda_and_of_pip(prefix: Path, tmp_path: Path, make_wh
     wheel = make_wheel(tmp_path / "wheels", "ofpip", "1.0")  # type: ignore[operator]
     words = ["install", "-q", "--no-index", "--disable-pip-version-check", str(wheel)]
     subprocess.run([prefix / "bin" / "python", "-m", "pip", *words], check=True)
-    found = packages.inspect(target(prefix, tmp_path / "project")).value
+    found = packages.inspect(target(prefix, tmp_path)).value
     assert {package.name: package.source for package in found} == {
         "pip": "conda",
         "tinyconda": "conda",

@@ -52,8 +52,11 @@ int clock_class(clockid_t clock) {
   }
 }
 
-static const void *asked_by(const void *caller) {
-  return python_reads ? python_reader() : caller;
+static const void *asked_by(const void *caller, int class) {
+  if (python_reads) return python_reader();
+  const struct site *site = class == 0 ? tape_site(caller) : NULL;
+  const void *python = site && site->interpreter ? python_dater() : NULL;
+  return python ? python : caller;
 }
 
 /* The value to return for what the real clock says, both in ns. */
@@ -85,7 +88,7 @@ static int64_t through_tape(struct thread *thread, clockid_t clock, int64_t real
 }
 
 void clock_through_tape(clockid_t clock, struct timespec *time, const void *caller) {
-  const void *asker = asked_by(caller);
+  const void *asker = asked_by(caller, clock_class(clock));
   struct thread *thread = tape_enter();
   if (!thread) return;
   int64_t real = time->tv_sec * BILLION + time->tv_nsec;
@@ -125,7 +128,7 @@ EXPORT int timespec_get(struct timespec *time, int base) {
 
 EXPORT time_t time(time_t *where) {
   time_t now = libc_time ? libc_time(NULL) : real_now(CLOCK_REALTIME_COARSE) / BILLION;
-  const void *asker = tape_mode == TAPE_OFF ? NULL : asked_by(__builtin_return_address(0));
+  const void *asker = tape_mode == TAPE_OFF ? NULL : asked_by(__builtin_return_address(0), 0);
   struct thread *thread = tape_enter();
   if (thread) {
     struct stream *stream = tape_stream(thread, asker, SECONDS);

@@ -17,7 +17,7 @@ static volatile unsigned marked; /* how many were ever marked: with none, read(2
 
 static const void *asked_in_python(const void *caller) {
   int kept = errno;
-  const struct site *site = site_of(caller);
+  const struct site *site = tape_site(caller);
   const void *asker = site && site->interpreter ? python_drawer() : NULL;
   errno = kept;
   return asker;
@@ -26,7 +26,7 @@ static const void *asked_in_python(const void *caller) {
 /* Records what the real source gave, or puts the recorded bytes in its place. */
 void entropy_through_tape(void *bytes, size_t size, const void *caller) {
   if (tape_mode == TAPE_OFF || !size) return;
-  const void *python = caller ? asked_in_python(caller) : NULL;
+  const void *python = asked_in_python(caller);
   struct thread *thread = tape_enter();
   if (!thread) return;
   struct stream *stream = tape_stream(thread, python ? python : caller, ENTROPY);

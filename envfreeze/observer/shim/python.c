@@ -174,6 +174,7 @@ static int place(char *inner, char *text, size_t size) {
 /* A stand-in for a call site: the function in the highest byte, which addresses do not use, and the code object. */
 #define FUNCTION_SHIFT 56
 #define RANDOMNESS (COUNT + 1)
+#define DATE (COUNT + 2)
 
 static const void *stand_in(int function, const void *code) {
   return (const void *)((uintptr_t)code | (uintptr_t)function << FUNCTION_SHIFT);
@@ -181,6 +182,7 @@ static const void *stand_in(int function, const void *code) {
 
 static PyObject *(*get_frame)(void), *(*get_code)(PyObject *), *(*get_back)(PyObject *);
 static void (*decrease)(PyObject *);
+static void *(*current)(void), *(*mine)(void);
 
 /* PyFrame_GetCode and PyFrame_GetBack are of Python 3.9; before that only the function is known. */
 static int find_frames(void) {
@@ -190,18 +192,29 @@ static int find_frames(void) {
     get_code = (__typeof__(get_code))dlsym(RTLD_DEFAULT, "PyFrame_GetCode");
     get_back = (__typeof__(get_back))dlsym(RTLD_DEFAULT, "PyFrame_GetBack");
     decrease = (__typeof__(decrease))dlsym(RTLD_DEFAULT, "Py_DecRef");
-    found = get_frame && get_code && get_back && decrease ? 1 : -1;
+    current = (__typeof__(current))dlsym(RTLD_DEFAULT, "_PyThreadState_UncheckedGet");
+    if (!current) current = (__typeof__(current))dlsym(RTLD_DEFAULT, "PyThreadState_GetUnchecked");
+    mine = (__typeof__(mine))dlsym(RTLD_DEFAULT, "PyGILState_GetThisThreadState");
+    found = get_frame && get_code && get_back && decrease && current && mine ? 1 : -1;
   }
   return found > 0;
 }
 
-const void *python_reader(void) {
-  PyObject *code = NULL, *frame = find_frames() ? get_frame() : NULL; /* borrowed; we are in a built-in function */
-  if (frame) {
-    code = get_code(frame);
-    decrease(code); /* the frame keeps it */
-  }
-  return stand_in(python_reads, code);
+/* The code that runs now, kept by its frame; the interpreter's lock is held. */
+static const void *running_code(void) {
+  PyObject *frame = get_frame(), *code = frame ? get_code(frame) : NULL;
+  if (code) decrease(code);
+  return code;
+}
+
+const void *python_reader(void) { return stand_in(python_reads, find_frames() ? running_code() : NULL); }
+
+/* The module datetime reads the clock without a function that could be marked, and with the lock held, as lock
+ * waits do not. */
+const void *python_dater(void) {
+  if (situation != MARKED_NOW || !find_frames()) return NULL;
+  void *thread = current();
+  return thread && thread == mine() ? stand_in(DATE, running_code()) : NULL;
 }
 
 /* The innermost code outside of the standard library: through random, uuid and tempfile all would be one. */
@@ -235,7 +248,7 @@ const void *python_drawer(void) {
   PyObject *type, *value, *trace;
   PyErr_Fetch(&type, &value, &trace);
   const void *asker = stand_in(RANDOMNESS, drawing_code());
-  site_of(asker); /* it is described now, while its code cannot go away */
+  tape_site(asker); /* it is described now, while its code cannot go away */
   PyErr_Restore(type, value, trace);
   PyGILState_Release(kept);
   return asker;
@@ -244,13 +257,13 @@ const void *python_drawer(void) {
 /* Digits are left out of the file's name: notebooks put a process number there. Keeps the code for good, as its
  * address stands for it. */
 int python_describe(const void *asker, char *text, size_t size) {
-  static const char *const NAMES[COUNT + 2] = {
+  static const char *const NAMES[DATE + 1] = {
 #define NAME(number, name) [number] = "time." #name,
-      FUNCTIONS(NAME)[RANDOMNESS] = "randomness"};
+      FUNCTIONS(NAME)[RANDOMNESS] = "randomness", [DATE] = "datetime"};
   PYTHON(void, Py_IncRef, PyObject *);
   uintptr_t function = (uintptr_t)asker >> FUNCTION_SHIFT;
   PyObject *code = (PyObject *)((uintptr_t)asker & (((uintptr_t)1 << FUNCTION_SHIFT) - 1));
-  if (function == 0 || function > RANDOMNESS) return 0;
+  if (function == 0 || function > DATE) return 0;
   char path[400] = "", name[64] = "";
   if (code) {
     Py_IncRef(code);

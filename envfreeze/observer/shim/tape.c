@@ -241,6 +241,14 @@ void tape_leave(struct thread *thread) {
   thread->busy = 0;
 }
 
+const struct site *tape_site(const void *caller) {
+  struct thread *thread = tape_enter(); /* a signal handler must not wait for the lock that its thread holds */
+  if (!thread) return NULL;
+  const struct site *site = site_of(caller);
+  tape_leave(thread);
+  return site;
+}
+
 void tape_reset(void) {
   __atomic_clear(&lock, __ATOMIC_RELEASE);
   region = NULL;

@@ -85,6 +85,7 @@ extern enum tape_mode tape_mode;
 extern int tape_real_keys;   /* libraries for encryption get real randomness: the replay has a network */
 struct thread *tape_enter(void); /* NULL when nothing is taped, or this thread is in here already */
 void tape_leave(struct thread *thread);
+const struct site *tape_site(const void *caller); /* NULL where tape_enter would be */
 struct stream *tape_stream(struct thread *thread, const void *caller, unsigned source); /* NULL: out of memory */
 void tape_put(struct stream *stream, int64_t value);
 void tape_put_bytes(struct stream *stream, const void *bytes, size_t size);
@@ -109,6 +110,7 @@ void sites_start(void);
 /* python.c */
 extern __thread int python_reads; /* which of CPython's clock functions this thread is in; 0: none */
 const void *python_reader(void);   /* stands for that function and the Python code that called it */
+const void *python_dater(void);    /* the same for datetime; NULL: it is not that */
 const void *python_drawer(void);   /* stands for the Python code that asks for randomness; NULL: cannot be told */
 int python_describe(const void *asker, char *text, size_t size); /* 0: this is no such stand-in */
 int python_marks(void);           /* CPython is here, and its clock functions are or will be marked */
