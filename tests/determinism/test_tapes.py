@@ -341,6 +341,23 @@ def test_another_build_of_python_gets_the_same(recorder: Recorder) -> None:
     assert first_hint(left) is None
 
 
+def test_a_script_that_a_shell_starts_is_the_script_that_starts_itself(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    """Installers write one where the interpreter's path is too long for the other."""
+    ways = {
+        "itself": f"#!{sys.executable}\n",
+        "shell": f"#!/bin/sh\n'''exec' {sys.executable} \"$0\" \"$@\"\n' '''\n",
+    }
+    for way, start in ways.items():
+        (tmp_path / way).mkdir()
+        (tmp_path / way / "script").write_text(f"{start}import random\nprint(random.random())\n")
+        (tmp_path / way / "script").chmod(0o755)
+    done, sealed, _ = recorder.record(str(tmp_path / "itself/script"))
+    again, left = recorder.play(sealed, str(tmp_path / "shell/script"))
+    assert done.stdout == again.stdout != b"" and left == ()
+
+
 def test_a_limit_ends_the_recording_and_nothing_else(recorder: Recorder) -> None:
     code = "import os\nfor _ in range(3000): os.urandom(32)\nprint('done')"
     done, sealed, gaps = recorder.record(sys.executable, "-c", code, limit=20_000)
@@ -440,6 +457,7 @@ def test_numpy_old_and_new(project: Path, tmp_path: Path) -> None:
         "print(np.random.rand(2), np.random.default_rng().random(2), np.random.RandomState().rand())\n"
         "print(np.random.SeedSequence().entropy, np.random.permutation(9))\n"
     )
-    freeze(project, python / "bin", "python", "main.py", offline=False)
+    lock = freeze(project, python / "bin", "python", "main.py", offline=False)
+    print(lock.gaps)
     run = workflow.replay(project, engine="local")
     assert run.comparison and run.comparison.verdict == "identical"

@@ -10,18 +10,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const char *const OURS[] = {"LD_PRELOAD",      "ENVFREEZE_AGENT",      "ENVFREEZE_PROJECT",  "ENVFREEZE_TAPE",
                                    "ENVFREEZE_TAPES", "ENVFREEZE_TAPE_STATE", "ENVFREEZE_TAPE_KEYS"};
 #define COUNT (sizeof OURS / sizeof *OURS)
-static char values[COUNT][4400]; /* "NAME=value" as at our start */
+static char values[COUNT][4400]; /* "NAME=value" as at our start; the first names the shim */
+static char shim[4400];          /* path of this library */
+static char others[4400];        /* "LD_PRELOAD=…" without it; empty when there is nothing else */
 
 __attribute__((constructor)) static void remember(void) {
   for (size_t i = 0; i < COUNT; i++) {
     const char *value = getenv(OURS[i]);
     if (value) snprintf(values[i], sizeof values[i], "%s=%s", OURS[i], value);
   }
+  const char *preloaded = getenv(OURS[0]);
+  if (preloaded) {
+    size_t length = strcspn(preloaded, ":");
+    snprintf(shim, sizeof shim, "%.*s", (int)length, preloaded);
+    if (preloaded[length]) snprintf(others, sizeof others, "%s=%s", OURS[0], preloaded + length + 1);
+  }
+}
+
+/* Whether a program started now could load the shim. In another root (chroot(2)), or as a user who may not read
+ * it, its loader would complain in the program's own output. */
+static int loadable(void) {
+  int kept = errno, descriptor = syscall(SYS_openat, AT_FDCWD, shim, O_RDONLY | O_CLOEXEC, 0);
+  if (descriptor >= 0) syscall(SYS_close, descriptor);
+  errno = kept;
+  return descriptor >= 0;
 }
 
 static int is_set(char *const *environment, const char *name) {
@@ -46,9 +64,15 @@ static char *const *complete(char *const *environment, char **with, char *name, 
   size_t n = count(environment), used = 0;
   if (!log_ready() && tape_mode == TAPE_OFF) return environment;
   if (tape_mode != TAPE_OFF && named(name, NAME) >= NAME) return environment;
-  for (size_t i = 0; i < n; i++)
-    if (tape_mode == TAPE_OFF || strncmp(environment[i], SELF "=", sizeof SELF)) with[used++] = environment[i];
-  for (size_t i = 0; i < COUNT; i++)
+  int loads = loadable();
+  for (size_t i = 0; i < n; i++) {
+    if (!loads && !strcmp(environment[i], values[0])) {
+      if (*others) with[used++] = others;
+    } else if (tape_mode == TAPE_OFF || strncmp(environment[i], SELF "=", sizeof SELF)) {
+      with[used++] = environment[i];
+    }
+  }
+  for (size_t i = !loads; i < COUNT; i++)
     if (*values[i] && !is_set(environment, OURS[i])) with[used++] = values[i];
   if (tape_mode != TAPE_OFF) with[used++] = name;
   with[used] = NULL;

@@ -20,6 +20,7 @@ static char name[256];   /* for people: the command line, and which fork of it *
 static long pid;         /* whose memory this is: a vforked child has another */
 static long spawned_pid; /* the vforked child that was named last: it may try several paths */
 static unsigned spawned_number, forked_number;
+static char acted;       /* it has asked for something, or made a process: what follows it needs another name */
 static char *alive;      /* zeroed by the kernel in a child that was forked past pthread_atfork */
 
 uint64_t process_id(void) { return own; }
@@ -40,11 +41,14 @@ size_t process_next(char *text, size_t size) {
   struct thread *thread = thread_self();
   uint64_t id;
   if (syscall(SYS_getpid) == pid) {
-    id = step('e', NULL, 0); /* this very process becomes the program */
+    /* This very process becomes the program. A shell that did nothing else leaves its name to it: on one machine
+     * a script may start its interpreter by itself, on another through a shell, as its path is too long there. */
+    id = acted ? step('e', NULL, 0) : own;
   } else {
     long child = syscall(SYS_getpid);
     if (child != spawned_pid && thread) spawned_number = thread->spawns++;
     spawned_pid = child;
+    acted = 1;
     id = step('s', thread, spawned_number);
   }
   return write_name(text, size, id);
@@ -60,7 +64,10 @@ size_t process_spawning(char *text, size_t size) {
 void process_spawned(void) {
   struct thread *thread = thread_self();
   if (thread) thread->spawns++;
+  acted = 1;
 }
+
+void process_asked(void) { acted = 1; }
 
 /* How many came before under this name: the place in the file where one byte more was added. */
 static unsigned count(uint64_t id) {
@@ -86,6 +93,7 @@ static void describe(void) {
 static void before_fork(void) {
   struct thread *thread = tape_mode == TAPE_OFF ? NULL : thread_self();
   if (thread) forked_number = thread->forks++;
+  acted = 1;
 }
 
 static void after_fork(void) {
@@ -93,6 +101,7 @@ static void after_fork(void) {
   int kept = errno;
   struct thread *thread = thread_self();
   own = step('f', thread, forked_number);
+  acted = 0;
   pid = syscall(SYS_getpid);
   if (alive) *alive = 1;
   size_t length = strlen(name);

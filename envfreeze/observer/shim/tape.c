@@ -207,6 +207,7 @@ static struct stream *find(struct thread *thread, const void *caller, unsigned s
   thread->streams = stream;
   stream->ignored = is_ignored(site, source);
   if (stream->ignored) return stream;
+  process_asked();
   uint64_t loose = tape_hash(tape_hash(thread->id, &site->module, sizeof site->module), &source, sizeof source);
   loose = tape_hash(loose, &order, sizeof order);
   if (tape_mode == TAPE_RECORD) put_label(thread, stream, loose);

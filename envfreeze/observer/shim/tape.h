@@ -138,6 +138,7 @@ size_t process_next(char *text, size_t size); /* for a program about to start: E
 #define SELF "ENVFREEZE_TAPE_SELF"
 size_t process_spawning(char *text, size_t size); /* the same for posix_spawn, which is yet to make the process */
 void process_spawned(void);
+void process_asked(void);         /* something is on this process's tape, or would be */
 int process_is_ours(void);        /* 0 in a child that was forked unseen: it shares its parent's tape */
 void processes_start(void);
 
