@@ -67,8 +67,8 @@ def processes_of(folder: Path) -> list[str]:
 
 PATIENT = """\
 import sys, time
-print("begun", flush=True)
 try:
+    print("begun", flush=True)
     time.sleep(600)
 except KeyboardInterrupt:
     open("saved.txt", "w").write("state")
