@@ -69,7 +69,8 @@ PATIENT = """\
 import sys, time
 try:
     print("begun", flush=True)
-    time.sleep(600)
+    for _ in range(6000):
+        time.sleep(0.1)  # in steps, as a signal just before a long sleep is only noticed after it
 except KeyboardInterrupt:
     open("saved.txt", "w").write("state")
     print("saved", flush=True)

@@ -24,6 +24,7 @@ from envfreeze.observer import inject
 from . import _packages
 from .conftest import ENGINES, ROOT, run
 
+needs_shim = pytest.mark.skipif(inject.shim() is None, reason="this installation has no shim")
 PROJECTS = ROOT / "tests" / "projects"
 
 
@@ -222,7 +223,7 @@ def _cases() -> Iterator[Any]:
         if name == "c_extension":
             marks.append(pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler"))
         if shape.unseeded:
-            marks.append(pytest.mark.skipif(inject.shim() is None, reason="this installation has no shim"))
+            marks.append(needs_shim)
         yield pytest.param(name, id=name, marks=marks)
 
 
@@ -243,7 +244,7 @@ _DATED = re.compile("^outputs/[0-9-]+/[0-9-]+/")
 """Hydra's folder for a run."""
 
 
-# Downloads
+# Downloads: only the shim sees connections
 
 
 class _Numbers(http.server.BaseHTTPRequestHandler):
@@ -286,6 +287,7 @@ def freeze_download(server: str, script: str, folder: Path) -> Path:
     return reviewer
 
 
+@needs_shim
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_download_that_lands_in_a_file_is_there_in_the_replay(
     server: str, tmp_path: Path, engine: str
@@ -296,6 +298,7 @@ def test_a_download_that_lands_in_a_file_is_there_in_the_replay(
     )
 
 
+@needs_shim
 def test_a_download_into_memory_fails_in_the_replay(server: str, tmp_path: Path) -> None:
     """Nothing was there to keep; the lock's gap said so beforehand."""
     outputs = replay(freeze_download(server, "streamed.py", tmp_path), "local")
