@@ -48,14 +48,14 @@ class _Inline(dict[str, Any]):
     """A mapping that is written on one line."""
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     """Block style, without aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-def _represent_inline(dumper: yaml.SafeDumper, data: _Inline) -> yaml.Node:
+def _represent_inline(dumper: yaml.CSafeDumper, data: _Inline) -> yaml.Node:
     return dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True)
 
 
