@@ -107,7 +107,7 @@ def _outside_notes(job: Job) -> tuple[str, ...]:
         return ()
     return (
         "files outside of the project are this machine's own, unless the command or a variable names them, "
-        f"for example {paths[0]}",
+        f"for example {paths[0]}; with bubblewrap installed they would be the recorded ones",
     )
 
 

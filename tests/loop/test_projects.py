@@ -22,7 +22,7 @@ import yaml
 from envfreeze.observer import inject
 
 from . import _packages
-from .conftest import ENGINES, ROOT, run
+from .conftest import ENGINES, ROOT, at_the_same_path, run
 
 needs_shim = pytest.mark.skipif(inject.shim() is None, reason="this installation has no shim")
 PROJECTS = ROOT / "tests" / "projects"
@@ -232,6 +232,12 @@ def _cases() -> Iterator[Any]:
 def test_a_shape(frozen: Callable[[str], Path], tmp_path: Path, name: str, engine: str) -> None:
     shape = SHAPES[name]
     reviewer = Path(shutil.copytree(frozen(name), tmp_path / "reviewer", symlinks=True))
+    if name == "outside_data" and not at_the_same_path(engine):
+        # "../datasets" in the script's own text cannot be led to the copies; that is said, and no success.
+        done = run("replay", "--engine", engine, "--json", cwd=reviewer)
+        assert done.returncode == 1
+        assert "bubblewrap" in " ".join(done.json["run"]["notes"])
+        return
     outputs = replay(reviewer, engine)
     made = {_DATED.sub("outputs/*/*/", path) for path in outputs}
     assert made == {*shape.made, "<stdout>", "<exit status>"}
