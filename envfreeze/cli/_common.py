@@ -102,6 +102,16 @@ def comparison_options(function: F) -> F:
     )(function)
 
 
+def report_option(function: F) -> F:
+    """``--report``."""
+    return click.option(
+        "--report",
+        "report_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write a report too: .html, .md, .xml (JUnit) or .json.",
+    )(function)
+
+
 def options(rtol: float | None, atol: float | None) -> Options:
     """The comparison's options from the command line's."""
     from envfreeze.compare import Options

@@ -14,6 +14,7 @@ from envfreeze.cli._common import (
     exit_code,
     options,
     output_options,
+    report_option,
 )
 
 
@@ -21,6 +22,7 @@ from envfreeze.cli._common import (
 @click.argument("original", type=click.Path(path_type=Path))
 @click.argument("replay", type=click.Path(path_type=Path))
 @comparison_options
+@report_option
 @output_options
 def diff(
     original: Path,
@@ -28,6 +30,7 @@ def diff(
     require: str,
     rtol: float | None,
     atol: float | None,
+    report_file: Path | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -36,12 +39,16 @@ def diff(
     from envfreeze import workflow
     from envfreeze.records.verdict import Verdict
 
+    if report_file is not None:
+        workflow.check_report(report_file)
     comparison = workflow.diff(
         original,
         replay,
         options=options(rtol, atol),
         progress=Terminal(quiet=True, verbose=verbose),
     )
+    if report_file is not None:
+        workflow.report_difference(original, replay, comparison, report_file, require=Verdict(require))
     if as_json:
         emit(comparison)
     else:

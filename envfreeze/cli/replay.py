@@ -22,6 +22,7 @@ from envfreeze.cli._common import (
     given_command,
     options,
     output_options,
+    report_option,
 )
 
 
@@ -63,6 +64,7 @@ class _Positive(click.FloatRange):
 @click.option("--cpus", type=_Positive(), help="Processor limit, e.g. 2.")
 @PROFILE
 @comparison_options
+@report_option
 @output_options
 def replay(
     lock: Path,
@@ -77,6 +79,7 @@ def replay(
     require: str,
     rtol: float | None,
     atol: float | None,
+    report_file: Path | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -89,8 +92,11 @@ def replay(
     """
     from envfreeze import workflow
     from envfreeze.records.run import Limits
+    from envfreeze.records.verdict import Verdict
 
     command = given_command()
+    if report_file is not None:
+        workflow.check_report(report_file)
     run = workflow.replay(
         lock,
         command=command,
@@ -117,8 +123,9 @@ def replay(
             click.echo(f"The command ended with exit status {run.exit_status}; nothing was compared.")
             click.echo(f"Its outputs: {run.folder}/outputs")
         return run.exit_status
+    if report_file is not None:
+        workflow.report(run.folder, output=report_file, require=Verdict(require))
     if not as_json:
-        from envfreeze.records.verdict import Verdict
         from envfreeze.report.terminal import print_run
 
         print_run(run, console(), required=Verdict(require), quiet=quiet)

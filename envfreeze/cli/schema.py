@@ -8,10 +8,10 @@ from envfreeze.cli._common import output_options
 
 
 @click.command("schema", epilog="Example:  envfreeze schema lock > envfreeze.lock.schema.json")
-@click.argument("name", type=click.Choice(["lock", "run", "comparison", "image"]), default="lock")
+@click.argument("name", type=click.Choice(["lock", "run", "comparison", "image", "report"]), default="lock")
 @output_options
 def schema(name: str, as_json: bool, quiet: bool, verbose: bool) -> int:
-    """Print the JSON Schema of the lock (default), a run, a comparison or an image: always as JSON."""
+    """Print the JSON Schema of the lock (default), a run, comparison, image or report: always as JSON."""
     from envfreeze.records.schema import dumps
 
     click.echo(dumps(name), nl=False)  # type: ignore[arg-type]

@@ -9,11 +9,18 @@ import msgspec
 
 from envfreeze.records.comparison import Comparison
 from envfreeze.records.lock import Lock
+from envfreeze.records.report import Report
 from envfreeze.records.run import Image, Run
 
-SchemaName = Literal["lock", "run", "comparison", "image"]
+SchemaName = Literal["lock", "run", "comparison", "image", "report"]
 
-_RECORDS: dict[str, Any] = {"lock": Lock, "run": Run, "comparison": Comparison, "image": Image}
+_RECORDS: dict[str, Any] = {
+    "lock": Lock,
+    "run": Run,
+    "comparison": Comparison,
+    "image": Image,
+    "report": Report,
+}
 
 
 def schema(name: SchemaName) -> dict[str, Any]:

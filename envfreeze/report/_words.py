@@ -20,6 +20,8 @@ def printable(text: str, encoding: str = "utf-8") -> str:
 
 def size(count: int) -> str:
     """Bytes in the largest fitting binary unit, for example ``1.4 GiB``."""
+    if count == 1:
+        return "1 byte"
     value = float(count)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if value < 1024:

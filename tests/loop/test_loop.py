@@ -74,8 +74,10 @@ def test_a_frozen_run_replays_identically_elsewhere(
     (today / "data").mkdir(parents=True)
     (today / "data" / "rows.txt").write_text("1.5\n2.5\n3.5\n")
     (today / "train.py").write_text(TRAIN.replace("SEED = 7", "SEED = 8"))
-    changed = run("replay", "--engine", engine, "--code", today, "--json", cwd=reviewer)
+    page = tmp_path / "report.html"
+    changed = run("replay", "--engine", engine, "--code", today, "--report", page, "--json", cwd=reviewer)
     assert changed.returncode == 1
+    assert "Not reproduced" in page.read_text() and "out/metrics.json" in page.read_text()
     assert changed.json["verdict"] == "different"
     reasons = {output["path"]: output["reason"] for output in changed.json["outputs"]}
     assert "score" in reasons["out/metrics.json"] and "→" in reasons["out/metrics.json"]
@@ -210,3 +212,18 @@ def test_a_clone_with_only_the_lock_finds_the_files_in_the_project(
     (small_project / "train.py").write_text(TRAIN + "# edited\n")
     edited = run("replay", "--engine", "local", cwd=small_project)
     assert edited.returncode in (0, 1, 2)
+
+
+def test_a_report_of_the_newest_replay(small_project: Path, bare_environment: Path, tmp_path: Path) -> None:
+    run("freeze", "--offline", "-q", "--", "python", "train.py", cwd=small_project, path=[bare_environment])
+    none = run("report", cwd=small_project)
+    assert none.returncode == 2 and "no replay to report on" in none.stderr
+    run("replay", "--engine", "local", "-q", cwd=small_project)
+    made = run("report", "--json", cwd=small_project)
+    assert made.returncode == 0, made.stderr
+    page = Path(made.json["report"]).read_text()
+    assert "Reproduced" in page and "processor" in page and "envfreeze replay --engine local" in page
+    shown = run("report", "-o", "-", cwd=small_project)
+    assert shown.stdout.startswith("**✔ Reproduced")
+    unwanted = run("report", "-o", tmp_path / "report.docx", cwd=small_project)
+    assert unwanted.returncode == 2 and "no suffix of a report" in unwanted.stderr

@@ -1,0 +1,220 @@
+"""From a recorded replay, or from a comparison, to the report on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+import envfreeze
+from envfreeze.compare.sides import Side, side_of_folder, side_of_run
+from envfreeze.errors import InputError
+from envfreeze.files import in_parallel
+from envfreeze.records import lockfile
+from envfreeze.records.comparison import Comparison, OutputComparison
+from envfreeze.records.lock import Lock
+from envfreeze.records.report import Fact, OutputReport, Report
+from envfreeze.records.run import Run
+from envfreeze.records.verdict import Verdict
+from envfreeze.report._curves import curves
+from envfreeze.report._pictures import pictures
+from envfreeze.report._sentence import sentence
+from envfreeze.report._tapes import first_hint
+from envfreeze.report._words import counted, duration, size
+from envfreeze.store import Store
+
+MAX_ILLUSTRATED = 24
+"""Outputs that get pictures or curves, the worst first: a report stays small."""
+
+
+def latest_run(project: Path) -> Path:
+    """Folder of the newest replay of a project.
+
+    Raises:
+        InputError: nothing was replayed there yet.
+    """
+    runs = project / ".envfreeze" / "runs"
+    found = sorted(runs.glob("*/run.json"), key=lambda path: path.parent.name) if runs.is_dir() else []
+    if not found:
+        raise InputError(f"{project} holds no replay to report on.", hint="Run: envfreeze replay")
+    return found[-1].parent
+
+
+def read_run(folder: Path) -> Run:
+    """The record of a replay.
+
+    Raises:
+        InputError: the folder holds none, or a damaged one.
+    """
+    path = folder / "run.json"
+    try:
+        return msgspec.convert(json.loads(path.read_bytes()), Run)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {(error.strerror or 'error').lower()}.") from None
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        raise InputError(f"{path} is no record of a replay: {error}.") from None
+
+
+def report_on_run(folder: Path, required: Verdict = Verdict.EQUIVALENT) -> Report:
+    """The report on a replay that lies in ``.envfreeze/runs/<id>/`` of a project.
+
+    Raises:
+        InputError: there is no such replay, it compared nothing, or the project's lock is unusable.
+    """
+    run = read_run(folder)
+    if not isinstance(run.comparison, Comparison):
+        raise InputError(
+            f"the replay {run.id} ran another command and compared nothing.", hint="Run: envfreeze replay"
+        )
+    project = folder.absolute().parent.parent.parent
+    path = project / lockfile.NAME
+    lock, notes = None, run.notes
+    if path.is_file():
+        lock = lockfile.read(path)
+        if hashlib.sha256(path.read_bytes()).hexdigest() != run.lock:
+            lock, notes = None, (*notes, "the lock was frozen anew since this replay; it is not shown here")
+    else:
+        notes = (*notes, f"there is no {lockfile.NAME} beside this replay any more")
+    replayed = side_of_run(folder, "replay", run.exit_status)
+    original = _original(lock, Store(project)) if lock else Side(label="original")
+    return Report(
+        title=shlex.join(run.command),
+        sentence=sentence(run.comparison, required),
+        verdict=run.comparison.verdict,
+        required=required,
+        outputs=_outputs(run.comparison, original, replayed),
+        facts=tuple(_facts(lock, run)),
+        settings=run.settings,
+        notes=(*notes, *(f"not isolated: {what}" for what in run.not_isolated)),
+        gaps=lock.gaps if lock else (),
+        left_tape=run.left_tape,
+        tapes=_tapes(lock, run),
+        again=_again(lock, run),
+        made_by=f"envfreeze {envfreeze.__version__}",
+    )
+
+
+def report_on_difference(
+    original: Path, replay: Path, comparison: Comparison, required: Verdict = Verdict.EQUIVALENT
+) -> Report:
+    """The report on two folders, files or recorded runs that were compared."""
+    sides = side_of_folder(original), side_of_folder(replay)
+    return Report(
+        title=f"{original} and {replay}",
+        sentence=sentence(comparison, required),
+        verdict=comparison.verdict,
+        required=required,
+        outputs=_outputs(comparison, *sides),
+        again=(shlex.join(["envfreeze", "diff", str(original), str(replay)]),),
+        made_by=f"envfreeze {envfreeze.__version__}",
+    )
+
+
+def _original(lock: Lock, store: Store) -> Side:
+    """What the store has of the original's outputs; what it lacks is not illustrated."""
+    assert lock.run is not None
+    files: dict[str, Path] = {}
+    try:
+        entries = store.entries(lock.run.outputs, what="original outputs")
+    except InputError:
+        return Side(label="original")
+    wanted = [(entry.path, entry.sha256) for entry in entries if entry.sha256]
+    wanted += [("<stdout>", lock.run.stdout.sha256), ("<stderr>", lock.run.stderr.sha256)]
+    for path, digest in wanted:
+        here = store.path(digest)
+        if here.is_file():
+            files[path] = here
+    streams = files.pop("<stdout>", None), files.pop("<stderr>", None)
+    return Side(label="original", files=files, stdout=streams[0], stderr=streams[1])
+
+
+def _outputs(comparison: Comparison, original: Side, replay: Side) -> tuple[OutputReport, ...]:
+    sides = [_contents(side) for side in (original, replay)]
+    if original.single and replay.single:
+        sides = [dict.fromkeys(sides[0], next(iter(side.values()))) for side in sides]
+    differing = [output for output in comparison.outputs if output.verdict is not Verdict.IDENTICAL]
+    illustrated = {output.path for output in differing[:MAX_ILLUSTRATED]}
+    return tuple(
+        in_parallel(
+            lambda output: _output(output, *sides, illustrate=output.path in illustrated), comparison.outputs
+        )
+    )
+
+
+def _contents(side: Side) -> dict[str, Path]:
+    streams = {"<stdout>": side.stdout, "<stderr>": side.stderr}
+    return side.files | {name: path for name, path in streams.items() if path is not None}
+
+
+def _output(
+    output: OutputComparison, original: dict[str, Path], replay: dict[str, Path], *, illustrate: bool
+) -> OutputReport:
+    first, second = original.get(output.path), replay.get(output.path)
+    shown = illustrate and first is not None and second is not None
+    return OutputReport(
+        path=output.path,
+        verdict=output.verdict,
+        reason=output.reason,
+        counts=output.counts,
+        comparator=output.comparator,
+        original_size=output.original_size,
+        replay_size=output.replay_size,
+        set_aside=output.set_aside,
+        differences=output.differences,
+        pictures=pictures(first, second) if shown and first and second else (),
+        curves=curves(first, second, output.path) if shown and first and second else (),
+    )
+
+
+def _facts(lock: Lock | None, run: Run) -> Iterator[Fact]:
+    """What the two environments are, pair by pair."""
+    cpu = lock.cpu if lock else None
+    recorded = lock.run if lock else None
+    yield Fact(name="processor", recorded=cpu.model if cpu else "", replay=run.cpu.model)
+    if cpu:
+        ours, theirs = set(cpu.features), set(run.cpu.features)
+        yield Fact(
+            name="instruction sets of one side only",
+            recorded=" ".join(sorted(ours - theirs)) or "none",
+            replay=" ".join(sorted(theirs - ours)) or "none",
+        )
+        yield Fact(name="usable cores", recorded=str(cpu.usable_cores), replay=str(run.cpu.usable_cores))
+    if lock:
+        yield Fact(
+            name="system", recorded=f"{lock.system.distribution}, {lock.interpreter.libc}", replay=run.engine
+        )
+        yield Fact(
+            name="environment",
+            recorded=f"{lock.interpreter.implementation} {lock.interpreter.version}, "
+            f"{counted(len(lock.packages), 'package')}",
+            replay=f"the same, installed from the lock ({run.image.environment_id[:12]})",
+        )
+    if recorded:
+        yield Fact(name="exit status", recorded=str(recorded.exit_status), replay=str(run.exit_status))
+        yield Fact(name="time", recorded=duration(recorded.duration), replay=duration(run.duration))
+        peak = size(recorded.peak_memory) if recorded.peak_memory else ""
+        yield Fact(name="peak memory", recorded=peak, replay="")
+        yield Fact(name="started", recorded=recorded.started, replay=run.started)
+
+
+def _tapes(lock: Lock | None, run: Run) -> str:
+    if lock is None or lock.run is None:
+        return ""
+    if lock.run.tapes is None:
+        return "No tapes of randomness and time were recorded."
+    tapes = lock.run.tapes
+    what = f"{counted(tapes.streams, 'stream')} of {', '.join(tapes.sources)}, {size(tapes.size)}"
+    hint = first_hint(run.left_tape)
+    if not run.left_tape:
+        return f"Taped: {what}; nothing was asked for that is not on them."
+    return f"Taped: {what}. {hint[0].upper() + hint[1:]}." if hint else f"Taped: {what}."
+
+
+def _again(lock: Lock | None, run: Run) -> tuple[str, ...]:
+    by_hand = () if lock is None else ("docker build -t frozen .",)
+    code = " --code FOLDER" if run.code == "given" else ""
+    return (f"envfreeze replay --engine {run.engine}{code}", *by_hand)
