@@ -189,16 +189,14 @@ class _Taking:
         if not self._made:
             return
         sync_file_system(self._folder)
-        folders = set()
+        folders = {f"{self._objects}/{digest[:2]}" for digest in self._made}
+        for folder in folders:
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103
         for digest, name in self._made.items():
-            target = self._store.path(digest)
-            if target.parent not in folders:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                folders.add(target.parent)
-            os.replace(name, target)  # noqa: PTH105
+            os.replace(name, f"{self._objects}/{digest[:2]}/{digest[2:]}")  # noqa: PTH105
         if len(folders) <= 8:
             for folder in folders:
-                sync_directory(folder)
+                sync_directory(Path(folder))
         else:
             sync_file_system(self._folder)
 

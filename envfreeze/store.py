@@ -78,7 +78,7 @@ class Store:
 
     def path(self, digest: str) -> Path:
         """Where the object with this digest lies, if it is there."""
-        return self.objects / digest[:2] / digest[2:]
+        return Path(f"{self.root}/objects/{digest[:2]}/{digest[2:]}")
 
     def __contains__(self, digest: str) -> bool:
         return self.path(digest).is_file()

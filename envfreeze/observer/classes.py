@@ -44,6 +44,7 @@ class Classes:
         self._downloads = [matcher for kind, matcher in everything if kind == DOWNLOAD]
         self._own = [rule for rule in everything[: len(own)] if rule[0] != DOWNLOAD]
         self._shipped = [rule for rule in everything[len(own) :] if rule[0] != DOWNLOAD]
+        self._known: dict[str, str] = {}
 
     def own(self, path: str) -> str | None:
         """The class that the project itself gives to a path; None when it says nothing of it."""
@@ -51,8 +52,11 @@ class Classes:
 
     def __call__(self, path: str) -> str:
         """The class of a path, relative to the project or absolute."""
-        found = self.own(path) or next((kind for kind, matcher in self._shipped if matcher(path)), None)
-        return found or "data"
+        found = self._known.get(path)
+        if found is None:
+            found = self.own(path) or next((kind for kind, matcher in self._shipped if matcher(path)), "data")
+            self._known[path] = found
+        return found
 
     def may_be_download(self, path: str) -> bool:
         """True where programs put what they fetch."""

@@ -93,10 +93,13 @@ def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[s
     """Add what the shim saw; of each path the first time counts, whoever saw it."""
     pycache = {process.pid: process.pycache_prefix for process in events.processes}
     read, written = dict(events.read), dict(events.written)
+    own: dict[int, set[str]] = {process.pid: set(process.read) for process in events.processes}
     for image in images:
+        seen = own.get(image.pid, set())
         for path, when in image.read.items():
             path = source_of(path, pycache.get(image.pid, ""))
             read[path] = min(when, read.get(path, when))
+            seen.add(path)
         for path, when in image.written.items():
             written[path] = min(when, written.get(path, when))
     libraries = {*events.libraries, *(library for image in images for library in image.libraries)}
@@ -104,6 +107,9 @@ def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[s
         read.setdefault(path, _AT_THE_END)
     return msgspec.structs.replace(
         events,
+        processes=tuple(
+            msgspec.structs.replace(process, read=frozenset(own[process.pid])) for process in events.processes
+        ),
         read=read,
         written=written,
         images=images,

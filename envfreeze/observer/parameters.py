@@ -88,12 +88,14 @@ def _configuration(
 ) -> Iterator[Parameter]:
     opened = {os.path.normpath(path) for path in events.read}
     written = {os.path.normpath(path) for path in events.written}
+    roots = {os.fspath(project), os.path.realpath(project)}
     for entry in files:
-        suffix = Path(entry.path).suffix.lower()
-        places = {f"{root}/{entry.path}" for root in (project, os.path.realpath(project))}
+        suffix = f".{entry.path.rpartition('.')[2]}".lower()
+        if suffix not in _READERS:
+            continue
+        places = {f"{root}/{entry.path}" for root in roots}
         if (
-            suffix in _READERS
-            and entry.sha256 is not None
+            entry.sha256 is not None
             and entry.size <= LARGEST_FILE
             and not entry.path.startswith("/")
             and Path(entry.path).name not in _NO_CONFIGURATION

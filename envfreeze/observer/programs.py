@@ -10,6 +10,7 @@ from pathlib import Path
 
 from envfreeze.observer.events import Events, Process, Program
 from envfreeze.records.files import Gap
+from envfreeze.store import FOLDER
 
 _PYTHON = re.compile(r"(python|pypy)\d*(\.\d+)*(t|d|m)?")
 
@@ -51,7 +52,10 @@ def _runs_the_project(process: Process, project: Path) -> bool:
         f"{prefix}/" for prefix in (process.prefix, process.base_prefix) if prefix and prefix != str(project)
     )
     return any(
-        path.endswith(".py") and path.startswith(tuple(roots)) and not path.startswith(inside_environment)
+        path.endswith(".py")
+        and path.startswith(tuple(roots))
+        and not path.startswith(inside_environment)
+        and f"/{FOLDER}/" not in path  # the agent itself
         for path in process.read
     )
 

@@ -105,7 +105,7 @@ def broken_agent(tmp_path, monkeypatch):
         "        if not self._is_mine():\n            self.open()",
     ],
 )
-def test_an_agent_that_fails_does_not_show(watching, project, broken_agent, place):
+def test_an_agent_that_fails_does_not_show(watching, project, broken_agent, without_shim, place):
     (project / "data").write_text("content")
     script = watching.script(SAME_EVEN_WHEN_NOT_STARTED)
     expected = bare(sys.executable, script, project)
@@ -118,7 +118,7 @@ def test_an_agent_that_fails_does_not_show(watching, project, broken_agent, plac
     assert watched.observation.exit_status == 0
 
 
-def test_failures_of_the_agent_are_counted_and_said(watching, broken_agent):
+def test_failures_of_the_agent_are_counted_and_said(watching, broken_agent, without_shim):
     place = "        if path not in self.written:"
     broken_agent(place, f"        raise ValueError('broken')\n{place}")
     watched = watching.python("open('a', 'w'); open('b', 'w')\n")
@@ -136,7 +136,7 @@ def test_an_agent_that_cannot_write_does_not_show(watching, project):
     assert watched.observation.stderr.size == 0
 
 
-def test_exceptions_of_signal_handlers_go_through_the_hook(watching):
+def test_exceptions_of_signal_handlers_go_through_the_hook(watching, without_shim):
     """A time limit that strikes while the hook runs must still end what it limits."""
     watched = watching.python(
         """

@@ -100,7 +100,8 @@ def outcome(done: subprocess.CompletedProcess[bytes]) -> tuple[int, bytes, bytes
 
 
 @pytest.mark.parametrize(("file", "name", "line"), list(agent_functions()))
-def test_a_function_of_the_agent_that_raises(project, tmp_path, monkeypatch, file, name, line):
+def test_a_function_of_the_agent_that_raises(project, tmp_path, monkeypatch, without_shim, file, name, line):
+    """Without the shim, as the agent leaves to the shim what that sees."""
     (project / "data").write_text("content")
     (project / "main.py").write_text(BUSY)
     expected = bare(sys.executable, "main.py", project=project)

@@ -26,13 +26,13 @@ _ENCODING_ERRORS = sys.getfilesystemencodeerrors()
 
 def now() -> int:
     """Nanoseconds of CLOCK_MONOTONIC, as other processes and the shim count them."""
-    return clock_gettime_ns(_UNTAPED_MONOTONIC) if _shim_is_here else monotonic_ns()
+    return clock_gettime_ns(_UNTAPED_MONOTONIC) if shim_is_here else monotonic_ns()
 
 
 try:
-    _shim_is_here = clock_gettime_ns(_UNTAPED_MONOTONIC) > 0
+    shim_is_here = clock_gettime_ns(_UNTAPED_MONOTONIC) > 0
 except OSError:
-    _shim_is_here = False
+    shim_is_here = False
 
 
 class Reporter:

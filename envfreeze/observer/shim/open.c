@@ -26,8 +26,8 @@ static void after(int failed, int flags, const char *path) {
     if (failed) {
       if ((kept == ENOENT || kept == ENOTDIR) && in_project(path)) log_once(SOUGHT, path);
     } else {
-      int access = flags & O_ACCMODE;
-      log_once(access == O_RDONLY ? READ : access == O_RDWR && !(flags & O_TRUNC) ? UPDATED : WROTE, path);
+      int made_anew = flags & (O_TRUNC | O_EXCL); /* else the earlier content matters, in appending too */
+      log_once((flags & O_ACCMODE) == O_RDONLY ? READ : made_anew ? WROTE : UPDATED, path);
     }
     log_leave();
   }
@@ -77,7 +77,7 @@ static void after(int failed, int flags, const char *path) {
     return result; \
   }
 
-/* fopen(3): r reads, w truncates, a appends, + does both. */
+/* fopen(3): r reads, w truncates, a appends, + does both, x wants no file there. */
 static int flags_of(const char *mode) {
   int both = strchr(mode, '+') != NULL;
   if (*mode == 'r') return both ? O_RDWR : O_RDONLY;
