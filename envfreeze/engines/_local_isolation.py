@@ -106,8 +106,8 @@ def _outside_notes(job: Job) -> tuple[str, ...]:
     if not paths:
         return ()
     return (
-        "files outside of the project are this machine's own, unless the command or a variable names them, "
-        f"for example {paths[0]}; with bubblewrap installed they would be the recorded ones",
+        "files outside of the project are this machine's own where the program's own text names them by an "
+        f"absolute path, for example {paths[0]}; with bubblewrap installed they would be the recorded ones",
     )
 
 

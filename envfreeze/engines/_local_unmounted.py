@@ -1,6 +1,6 @@
 """What a local run does instead of mounts, where bubblewrap is missing: it leads paths to the copies.
 
-A path that the command has in its own text is out of reach; the run's notes say so.
+An absolute path that the command has in its own text is out of reach; the run's notes say so.
 """
 
 from __future__ import annotations
@@ -39,8 +39,11 @@ def with_links_led(job: Job, project: str, workspace: Workspace) -> list[FileEnt
 def with_words_led(fitted: Fitted, job: Job, workspace: Workspace) -> Fitted:
     """Words of the command and variables that name recorded files outside of the project lead to copies."""
     folders = {posixpath.dirname(entry.path) for entry in job.files if entry.path.startswith("/")} - {"/"}
+    led_before = (str(workspace.project), str(workspace.outside))
 
     def led(text: str) -> str:
+        if any(place in text for place in led_before):
+            return text  # the workspace itself may lie below a recorded folder
         for folder in sorted(folders, key=len, reverse=True):
             led_there = moved(text, folder, str(workspace.place(folder)))
             if led_there != text:

@@ -26,7 +26,10 @@ OUTSIDE = "@root"
 
 
 class Workspace(NamedTuple):
-    """Two folders: the project's files, and as if it were ``/`` those with absolute paths."""
+    """Two folders: the project's files, and as if it were ``/`` those with absolute paths.
+
+    The first may lie in the second, at its recorded path.
+    """
 
     project: Path
     outside: Path
@@ -45,7 +48,11 @@ class Snapshot(NamedTuple):
 
 def scan(workspace: Workspace) -> Snapshot:
     """The present state, which ``collect`` holds against the later one."""
-    return Snapshot(tree.scan(workspace.project), tree.scan(workspace.outside))
+    outside = tree.scan(workspace.outside)
+    if workspace.project.is_relative_to(workspace.outside):
+        own = f"{workspace.project.relative_to(workspace.outside)}/"
+        outside = {path: status for path, status in outside.items() if not path.startswith(own)}
+    return Snapshot(tree.scan(workspace.project), outside)
 
 
 def lay_out(entries: Sequence[FileEntry], workspace: Workspace, store: Store) -> None:

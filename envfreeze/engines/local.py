@@ -76,7 +76,7 @@ class LocalEngine:
 def _run(
     environment: Environment, job: Job, store: Store, folder: Path, scratch: Path, progress: Progress
 ) -> JobResult:
-    workspace = Workspace(scratch / "project", scratch / "outside")
+    workspace = _workspace(job, scratch)
     view = _local_isolation.view(job, environment, workspace, scratch)
     fitted = fit(job, environment, project=view.project, home=view.home, temporary=view.temporary)
     if not view.isolated:
@@ -107,6 +107,15 @@ def _run(
         notes=view.notes + fitted.notes + _local_process.limit_notes(job.limits) + ended.notes + tape_notes,
         left_tape=left,
     )
+
+
+def _workspace(job: Job, scratch: Path) -> Workspace:
+    """Without mounts the project lies among the recorded files from elsewhere as it did, so that ``../data``
+    leads from it to them."""
+    outside = scratch / "outside"
+    if _local_sandbox.best().startswith("bubblewrap") or job.project == "/":
+        return Workspace(scratch / "project", outside)
+    return Workspace(outside / job.project.lstrip("/"), outside)
 
 
 _TAPES = "/run/envfreeze"

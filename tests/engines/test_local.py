@@ -499,6 +499,27 @@ def test_without_bubblewrap_paths_lead_to_a_fresh_folder(
     assert any("network" in part for part in result.not_isolated) == (kind == "nothing")
 
 
+def test_without_bubblewrap_what_lay_beside_the_project_still_does(
+    run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_local_sandbox, "best", lambda: "nothing")
+    beside = FileEntry(path="/home/alice/data/x.csv", sha256=run.store.add_bytes(b"1\n"))
+    result = run(
+        "print(open('../data/x.csv').read())\n"
+        "open('own', 'w').write('2')\nopen('../shared', 'w').write('3')\n",
+        files=(beside,),
+        writable=("/home/alice",),  # a folder around the project too
+    )
+    assert result.exit_status == 0, run.stderr
+    assert run.stdout == "1\n\n"
+    assert run.output("own") == b"2"
+    assert run.output("@root/home/alice/shared") == b"3"
+    assert sorted(path.name for path in (run.folder / "outputs").rglob("*") if path.is_file()) == [
+        "own",
+        "shared",
+    ]
+
+
 def test_an_interrupt_ends_the_run_and_leaves_nothing(
     built: tuple[Store, Image, Recipe], tmp_path: Path
 ) -> None:

@@ -70,4 +70,13 @@ def at_the_same_path(engine: str) -> bool:
     return engine == "docker" or _local_sandbox.best().startswith("bubblewrap")
 
 
+@pytest.fixture(scope="session")
+def no_bubblewrap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the head of PATH: its ``bwrap`` fails, as where user namespaces are forbidden."""
+    folder = tmp_path_factory.mktemp("no-bubblewrap")
+    (folder / "bwrap").write_text("#!/bin/sh\nexit 1\n")
+    (folder / "bwrap").chmod(0o755)
+    return folder
+
+
 ENGINES = [pytest.param("local"), pytest.param("docker", marks=pytest.mark.engine)]
