@@ -20,6 +20,7 @@ from envfreeze.records import lockfile
 from envfreeze.records.base import Bytes, Record, Sha256
 from envfreeze.records.lock import Lock
 from envfreeze.store import Store
+from envfreeze.store_tapes import StoredTapes, is_damaged, remove, stored_tapes
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -43,6 +44,10 @@ class Maintained(Record, omit_defaults=False):
     """Digests of objects whose content is not theirs."""
     missing: tuple[StoredObject, ...] = ()
     """What something refers to and is not there."""
+    tapes: tuple[StoredTapes, ...] = ()
+    """Randomness and times of recorded runs; not part of ``count`` and ``size``."""
+    damaged_tapes: tuple[str, ...] = ()
+    """Those that a replay would not play, by their manifests."""
 
 
 def contents(store: Store) -> Maintained:
@@ -58,7 +63,8 @@ def contents(store: Store) -> Maintained:
         for digest, names in sorted(uses.items())
         if digest not in present
     ]
-    return _summed(sorted(found, key=lambda item: (-item.size, item.sha256)), missing=missing)
+    summed = _summed(sorted(found, key=lambda item: (-item.size, item.sha256)), missing=missing)
+    return msgspec.structs.replace(summed, tapes=stored_tapes(store, list(_locks(store, strict=False))))
 
 
 def verify(store: Store) -> Maintained:
@@ -73,11 +79,12 @@ def verify(store: Store) -> Maintained:
 
     whole = in_parallel(is_whole, found.objects)
     damaged = tuple(item.sha256 for item, good in zip(found.objects, whole, strict=True) if not good)
-    return msgspec.structs.replace(found, damaged=damaged)
+    tapes = tuple(item.manifest for item in found.tapes if is_damaged(store, item))
+    return msgspec.structs.replace(found, damaged=damaged, damaged_tapes=tapes)
 
 
 def prune(store: Store, *, dry_run: bool = False) -> Maintained:
-    """Remove the objects that nothing refers to; ``objects`` are these.
+    """Remove the objects and tapes that nothing refers to; ``objects`` and ``tapes`` are these.
 
     Locks elsewhere, such as in other commits, are not seen: what only they refer to goes too.
 
@@ -92,13 +99,17 @@ def prune(store: Store, *, dry_run: bool = False) -> Maintained:
         unused = [
             StoredObject(sha256=digest, size=size) for digest, size in _objects(store) if digest not in uses
         ]
+        locks = list(_locks(store, strict=True))
+        tapes = tuple(item for item in stored_tapes(store, locks) if not item.used_by)
         if not dry_run:
+            for unplayed in tapes:
+                remove(store, unplayed)
             for item in unused:
                 path = store.path(item.sha256)
                 path.unlink(missing_ok=True)
                 with contextlib.suppress(OSError):  # others lie in the folder
                     path.parent.rmdir()
-    return _summed(unused)
+    return msgspec.structs.replace(_summed(unused), tapes=tapes)
 
 
 def _summed(objects: list[StoredObject], *, missing: list[StoredObject] | None = None) -> Maintained:
@@ -135,10 +146,9 @@ def references(store: Store, *, strict: bool = False) -> dict[str, list[str]]:
         if digest is not None and who not in (names := uses.setdefault(digest, [])):
             names.append(who)
 
-    for path in sorted(store.root.parent.glob("*.lock")):
+    for name, lock in _locks(store, strict=strict):
         try:
-            if _is_ours(path):
-                _uses_of_lock(lockfile.read(path), store, path.name, use)
+            _uses_of_lock(lock, store, name, use)
         except (InputError, OSError):
             if strict:
                 raise
@@ -147,6 +157,23 @@ def references(store: Store, *, strict: bool = False) -> dict[str, list[str]]:
             if digest in store:
                 use(digest, f"replay {record.parent.name}")
     return uses
+
+
+def _locks(store: Store, *, strict: bool) -> Iterator[tuple[str, Lock]]:
+    """Names and contents of the locks in the project folder.
+
+    Raises:
+        InputError: one cannot be read; only when ``strict``.
+    """
+    for path in sorted(store.root.parent.glob("*.lock")):
+        try:
+            lock = lockfile.read(path) if _is_ours(path) else None
+        except (InputError, OSError):
+            if strict:
+                raise
+            continue
+        if lock is not None:
+            yield path.name, lock
 
 
 def _is_ours(path: Path) -> bool:

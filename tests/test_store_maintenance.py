@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from envfreeze import store_maintenance, workflow
 from envfreeze.cli.store import COMMAND
 from envfreeze.errors import InputError
+from envfreeze.records import lockfile
+from envfreeze.records.tapes import Tapes
 from envfreeze.store import Store
 
 
@@ -27,8 +32,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def frozen(template: Path, tmp_path: Path) -> Path:
-    import shutil
-
     return Path(shutil.copytree(template, tmp_path / "frozen"))
 
 
@@ -92,15 +95,65 @@ def test_nothing_is_pruned_when_a_list_or_a_lock_is_unreadable(frozen: Path) -> 
     assert store_maintenance.contents(store).count == count
 
 
+def taped(folder: Path, name: str, values: list[bytes]) -> str:
+    """Tapes with these files, and a lock that plays them, if it has a name; returns their manifest."""
+    store = Store(folder)
+    files = [(f"{number:016x}.tape", value) for number, value in enumerate(values)]
+    manifest = json.dumps(
+        [
+            {"file": file, "sha256": hashlib.sha256(value).hexdigest(), "size": len(value), "streams": 1}
+            for file, value in files
+        ]
+    ).encode()
+    digest = hashlib.sha256(manifest).hexdigest()
+    place = store.root / "tapes" / digest
+    place.mkdir(parents=True)
+    (place / "manifest.json").write_bytes(manifest)
+    for file, value in files:
+        (place / file).write_bytes(value)
+    if name:
+        lock = lockfile.read(folder / "envfreeze.lock")
+        tapes = Tapes(manifest=digest, size=sum(map(len, values)))
+        run = msgspec.structs.replace(lock.run, tapes=tapes)
+        lockfile.write(msgspec.structs.replace(lock, run=run), folder / name)
+    return digest
+
+
+def test_tapes_are_listed_verified_and_pruned(frozen: Path) -> None:
+    store = Store(frozen)
+    shutil.rmtree(store.root / "tapes", ignore_errors=True)
+    needed = taped(frozen, "envfreeze.lock", [b"a" * 100, b"b" * 200])
+    older = taped(frozen, "", [b"c" * 1000])
+    found = store_maintenance.verify(store)
+    assert {item.manifest: item.used_by for item in found.tapes} == {needed: ("envfreeze.lock",), older: ()}
+    assert found.damaged_tapes == ()
+    assert all(item.size > 300 for item in found.tapes)
+
+    (store.root / "tapes" / needed / f"{0:016x}.tape").write_bytes(b"x" * 100)
+    assert store_maintenance.verify(store).damaged_tapes == (needed,)
+
+    assert [item.manifest for item in store_maintenance.prune(store, dry_run=True).tapes] == [older]
+    assert (store.root / "tapes" / older).exists()
+    store_maintenance.prune(store)
+    assert [path.name for path in (store.root / "tapes").iterdir() if path.is_dir()] == [needed]
+
+    # Tapes are private: a clone has none, and its store is whole all the same.
+    shutil.rmtree(store.root / "tapes")
+    found = store_maintenance.verify(store)
+    assert found.tapes == found.missing == found.damaged_tapes == ()
+
+
 def test_the_commands(frozen: Path) -> None:
     def call(*words: str) -> tuple[int, str]:
         result = CliRunner().invoke(COMMAND, [*words, "--project", str(frozen)], standalone_mode=False)
         return int(result.return_value or 0), result.stdout
 
+    manifest = taped(frozen, "envfreeze.lock", [b"a" * 5000])
     code, text = call("list", "--json")
     assert code == 0 and json.loads(text)["count"] > 4
     code, text = call("list")
     assert "envfreeze.lock: file main.py" in text
+    assert f"{manifest[:12]}" in text and "tapes: envfreeze.lock" in text
     assert call("verify")[0] == 0
     digest = entry(frozen, "file in.txt")
     Store(frozen).path(digest).unlink()

@@ -1,4 +1,4 @@
-"""``envfreeze store``: list, verify and prune what lies in ``.envfreeze/objects``."""
+"""``envfreeze store``: list, verify and prune the contents and the tapes in ``.envfreeze``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from envfreeze.cli._common import emit, output_options, printable
 if TYPE_CHECKING:
     from envfreeze.store import Store
     from envfreeze.store_maintenance import Maintained, StoredObject
+    from envfreeze.store_tapes import StoredTapes
 
 _PROJECT = click.option(
     "--project", type=click.Path(path_type=Path), default=Path(), help="The frozen folder; default: this one."
@@ -20,7 +21,7 @@ _PROJECT = click.option(
 
 @click.group("store", epilog="Example:  envfreeze store verify")
 def store() -> None:
-    """Look after the stored files, outputs and wheels in .envfreeze/."""
+    """Look after the stored files, outputs, wheels and tapes in .envfreeze/."""
 
 
 @store.command("list", epilog="Example:  envfreeze store list --json")
@@ -35,6 +36,7 @@ def list_(project: Path, as_json: bool, quiet: bool, verbose: bool) -> int:
         emit(found)
     else:
         _print_objects(found.objects)
+        _print_tapes(found.tapes)
         _say(f"{_total(found)}.", quiet=quiet)
     return 0
 
@@ -55,10 +57,13 @@ def verify(project: Path, as_json: bool, quiet: bool, verbose: bool) -> int:
             click.echo(printable(f"damaged  {digest[:12]}  {_users(used_by[digest])}"))
         for item in found.missing:
             click.echo(printable(f"missing  {item.sha256[:12]}  {_users(item.used_by)}"))
-        wrong = len(found.damaged) + len(found.missing)
-        verdict = f"{len(found.damaged)} damaged, {len(found.missing)} missing" if wrong else "all whole"
+        for manifest in found.damaged_tapes:
+            click.echo(f"damaged  {manifest[:12]}  tapes")
+        damaged = len(found.damaged) + len(found.damaged_tapes)
+        wrong = damaged + len(found.missing)
+        verdict = f"{damaged} damaged, {len(found.missing)} missing" if wrong else "all whole"
         _say(f"{_total(found)}: {verdict}.", quiet=quiet)
-    return 1 if found.damaged or found.missing else 0
+    return 1 if found.damaged or found.missing or found.damaged_tapes else 0
 
 
 @store.command("prune", epilog="Example:  envfreeze store prune --dry-run")
@@ -78,6 +83,7 @@ def prune(project: Path, dry_run: bool, as_json: bool, quiet: bool, verbose: boo
     else:
         if verbose or dry_run:
             _print_objects(found.objects)
+            _print_tapes(found.tapes)
         _say(f"{'would remove' if dry_run else 'removed'} {_total(found)}.", quiet=quiet)
     return 0
 
@@ -102,6 +108,13 @@ def _print_objects(objects: tuple[StoredObject, ...]) -> None:
         click.echo(printable(f"{item.sha256[:12]}  {size(item.size):>10}  {_users(item.used_by)}"))
 
 
+def _print_tapes(tapes: tuple[StoredTapes, ...]) -> None:
+    from envfreeze.report._words import size
+
+    for item in tapes:
+        click.echo(printable(f"{item.manifest[:12]}  {size(item.size):>10}  tapes: {_users(item.used_by)}"))
+
+
 def _users(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{names[0]}{more}" if names else "nothing refers to it"
@@ -110,7 +123,10 @@ def _users(names: tuple[str, ...]) -> str:
 def _total(found: Maintained) -> str:
     from envfreeze.report._words import counted, size
 
-    return f"{counted(found.count, 'object')}, {size(found.size)}"
+    objects = f"{counted(found.count, 'object')}, {size(found.size)}"
+    if not found.tapes:
+        return objects
+    return f"{objects}; {counted(len(found.tapes), 'run')} on tape, {size(sum(t.size for t in found.tapes))}"
 
 
 def _say(text: str, *, quiet: bool) -> None:
