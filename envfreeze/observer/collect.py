@@ -16,6 +16,7 @@ from envfreeze.observer.classes import DOWNLOAD, Classes
 from envfreeze.observer.outside import data_of, downloads_of, unrecorded_outputs
 from envfreeze.observer.patterns import matches_one
 from envfreeze.records.files import FileEntry, Gap
+from envfreeze.store import Store
 
 if TYPE_CHECKING:
     from envfreeze.observer.watch import Run
@@ -69,10 +70,14 @@ def collect(
         referenced=data.referenced,
     )
     roots = (str(run.project), os.path.realpath(run.project))
-    far = data_of(outside, run.events, run.environment, classes, began=began)
+    elsewhere = str(kept.parent / "elsewhere")
+    data_elsewhere = data_of(outside, run.events, run.environment, classes, began=began, copies=elsewhere)
+    far = data_elsewhere.unchanged
     far = [path for path in far if path not in outside_after or path in outside_before]
     far += [path for path in downloads if path.startswith("/")]
     far_entries, far_gaps = store_outside(far, roots, run.store, classes, data)
+    earlier, earlier_gaps = _earlier(data_elsewhere.overwritten, elsewhere, run.store, classes)
+    earlier_gaps += inputs.lost_states(data_elsewhere.lost)
     fetched, fetched_gaps = outputs.store_files(
         [path for path in downloads if not path.startswith("/")],
         run.project,
@@ -85,12 +90,23 @@ def collect(
     made, made_gaps = _made(run, patterns, as_downloads, outside_before, outside_after, classes)
     recorded = {*outside_after, *downloads}
     left = unrecorded_outputs(run.events, recorded, run.environment, str(run.project), classes)
-    read = {entry.path: entry for entry in (*entries, *far_entries, *fetched)}
+    read = {entry.path: entry for entry in (*entries, *earlier, *far_entries, *fetched)}
     return Collected(
         tuple(_with_kind(entry, classes, as_downloads) for _, entry in sorted(read.items())),
         made,
-        (*untraced_gaps, *gaps, *far_gaps, *fetched_gaps, *left, *made_gaps),
+        (*untraced_gaps, *gaps, *far_gaps, *earlier_gaps, *fetched_gaps, *left, *made_gaps),
     )
+
+
+def _earlier(
+    paths: Sequence[str], copies: str, store: Store, classes: Classes
+) -> tuple[list[FileEntry], list[Gap]]:
+    """Files outside of the project as they were before the run changed them."""
+    secret = [path for path in paths if classes.is_secret(path)]
+    gaps = outputs.store_files(secret, "/", store, what="the file", classes=classes)[1]
+    plain = [path.lstrip("/") for path in paths if path not in secret]
+    entries, more = outputs.store_files(plain, copies, store, what="the file", classes=classes)
+    return [msgspec.structs.replace(entry, path=f"/{entry.path}") for entry in entries], gaps + more
 
 
 def _with_kind(entry: FileEntry, classes: Classes, downloads: frozenset[str]) -> FileEntry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from envfreeze.observer.classes import KEPT, Classes
 from envfreeze.observer.events import Events
@@ -12,18 +13,38 @@ from envfreeze.observer.inputs import Locator, Snapshot, named_gaps
 from envfreeze.observer.programs import executable_by_name
 from envfreeze.records.files import Gap
 
+LARGEST_COPY = 64 << 20
+"""Bytes of a file outside of the project that is copied before the run overwrites it (shim/paths.c)."""
+
+
+class Elsewhere(NamedTuple):
+    """Absolute paths of data and code outside of the project."""
+
+    unchanged: list[str]
+    overwritten: list[str]
+    """Those that the run changed, and whose earlier content was copied first."""
+    lost: list[str]
+    """Those that it changed, and that were too large for that, if they were there before."""
+
 
 def data_of(
-    paths: Iterable[str], events: Events, environment: Mapping[str, str], classes: Classes, *, began: int
-) -> list[str]:
+    paths: Iterable[str],
+    events: Events,
+    environment: Mapping[str, str],
+    classes: Classes,
+    *,
+    began: int,
+    copies: str = "/nonexistent",
+) -> Elsewhere:
     """Which files outside of the project are data and code of the run.
 
     Left out are the interpreters and what is installed in them, what ``classes`` says is the system's or a
-    cache, and what the run wrote itself.
+    cache, and what the run made itself.
 
     Args:
         paths: absolute paths that were read (see ``inputs.what_was_read``).
         began: start of the run, ns since the epoch.
+        copies: folder with the earlier content of files that the run overwrote, below their absolute paths.
     """
     own = {os.path.normpath(path) for path in events.written}
     installed = tuple(f"{folder}/" for folder in _installed(events, environment))
@@ -34,7 +55,18 @@ def data_of(
             return False
         return (given or classes(path)) in {*KEPT, "secret"}
 
-    return sorted(path for path in set(paths) - own if kept(path) and _is_older_file(path, began))
+    wanted = {path for path in paths if kept(path)}
+    overwritten = {path for path in wanted & own if os.path.isfile(copies + path)}  # noqa: PTH113
+    lost = {path for path in wanted & own - overwritten if _size(path) > LARGEST_COPY}
+    unchanged = sorted(path for path in wanted - own if _is_older_file(path, began))
+    return Elsewhere(unchanged, sorted(overwritten), sorted(lost))
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116
+    except (OSError, ValueError):
+        return 0
 
 
 def downloads_of(events: Events, classes: Classes, locator: Locator, before: Snapshot) -> list[str]:

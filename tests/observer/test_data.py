@@ -209,6 +209,39 @@ def test_other_words_for_data_are_refused(word, tmp_path):
         parsed((word,), tmp_path)
 
 
+@pytest.mark.parametrize("how", ["append", "replace", "rewrite"])
+@pytest.mark.parametrize("seen_by", ["shim", "agent"])
+def test_a_file_elsewhere_that_the_run_changes_is_kept_as_it_was(
+    watching, tmp_path, monkeypatch, how, seen_by
+):
+    if seen_by == "agent":
+        monkeypatch.setattr("envfreeze.observer.inject.SHIM", tmp_path / "none.so")
+    state, only_written = tmp_path / "state.txt", tmp_path / "log.txt"
+    state.write_text("before")
+    only_written.write_text("never read")
+    change = {
+        "append": "open(state, 'a').write('after')",
+        "rewrite": "open(state).read(); open(state, 'w').write('after')",
+        "replace": "open(state).read(); open(state + '2', 'w').write('x'); os.replace(state + '2', state)",
+    }[how]
+    watched = watching.python(
+        f"import os\nstate = {str(state)!r}\n{change}\nopen({str(only_written)!r}, 'w').write('new')\n"
+    )
+    files = watching.files(watched)
+    assert files[str(state)] == b"before"
+    assert str(only_written) not in files
+
+
+def test_a_secret_elsewhere_that_the_run_changes_is_not_kept(watching, tmp_path):
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh/config").write_text("swordfish")
+    text = f"open({str(home / '.ssh/config')!r}, 'a').write('x')\n"
+    watched = watching.python(text, environment={**os.environ, "HOME": str(home)})
+    assert set(watching.files(watched)) == {"main.py"}
+    assert "it is not stored" in whats(watched)
+
+
 @needs_shim
 def test_what_was_looked_for_in_vain_is_told(watching, project):
     watched = watching.python(

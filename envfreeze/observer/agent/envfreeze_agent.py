@@ -2,8 +2,9 @@
 
 Standard library only, Python 3.8 and newer, and only modules that every startup has loaded already. It never
 prints, never raises into the user's code, and hides from ``sys.path`` and ``sys.modules``.
-What it reports, and in which form, is written in ``envfreeze_agent_report.py``. A project file that is about
-to be overwritten is first copied to ``$ENVFREEZE_AGENT/before/<path in the project>``.
+What it reports, and in which form, is written in ``envfreeze_agent_report.py``. A file that is about to
+be overwritten is first copied to ``$ENVFREEZE_AGENT/before/<path in the project>``, or outside of the project
+to ``$ENVFREEZE_AGENT/elsewhere/<absolute path>``.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LARGEST_COPY = 256 << 20
+_LARGEST_COPY_ELSEWHERE = 64 << 20
+_SYSTEM = (
+    "/proc/", "/sys/", "/dev/", "/run/", "/usr/", "/lib", "/bin/", "/sbin/", "/etc/", "/var/log/",
+    "/var/lib/",
+)  # fmt: skip
 _SHIM_HOLDS = 700
 """Characters of the paths that the shim is told (four bytes each at most; see shim/log.c)."""
 _PASSED_OVER = ("/.envfreeze/", "/.git/", "/__pycache__/")
@@ -191,15 +197,17 @@ class _Watcher:
                 self.note_read(path)
 
     def keep(self, path: str) -> None:
-        """Copy a file of the project before it is overwritten for the first time."""
+        """Copy a file before it is overwritten for the first time."""
         if "/../" in path or "/./" in path or "//" in path:
             path = os.path.normpath(path)
+        relative, place, largest = path, "/elsewhere", _LARGEST_COPY_ELSEWHERE
         for project in self.projects:
             if path.startswith(project + "/"):
+                relative, place, largest = path[len(project) :], "/before", _LARGEST_COPY
                 break
         else:
-            return
-        relative = path[len(project) :]
+            if path.startswith(_SYSTEM):
+                return
         if any(part in relative for part in _PASSED_OVER):
             return
         try:
@@ -207,13 +215,13 @@ class _Watcher:
         except OSError:
             return  # it does not exist yet
         try:
-            self._copy(source, self.reporter.folder + "/before" + relative)
+            self._copy(source, self.reporter.folder + place + relative, largest)
         finally:
             os.close(source)
 
-    def _copy(self, source: int, target: str) -> None:
+    def _copy(self, source: int, target: str, largest: int) -> None:
         status = os.fstat(source)
-        if status.st_mode & 0o170000 != 0o100000 or status.st_size > _LARGEST_COPY or os.path.lexists(target):
+        if status.st_mode & 0o170000 != 0o100000 or status.st_size > largest or os.path.lexists(target):
             return
         os.makedirs(os.path.dirname(target), 0o700, True)
         unfinished = "%s/%d-%d.part" % (self.reporter.folder, os.getpid(), now())

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define KEEP_AT_MOST (256ll << 20) /* bytes of one file; larger ones are named in the lock as not kept */
+#define KEEP_ELSEWHERE (64ll << 20) /* the same outside of the project */
 
 /* The path as an absolute one, neither normalised nor resolved; 0 when it cannot be told. */
 int absolute(int directory, const char *path, char *buffer, size_t size) {
@@ -68,11 +69,21 @@ static int skipped(const char *relative) {
          strstr(relative, "/../") || strstr(relative, "/./") || strstr(relative, "//");
 }
 
-/* Keeps the content of a project file that the run is about to overwrite, as <folder>/before/<path in it>. Of
- * several processes the first wins: each copies before it writes, so that one is whole. */
+/* Neither the system's nor a device. */
+static int may_be_data(const char *path) {
+  static const char *const others[] = {"/proc/", "/sys/",  "/dev/", "/run/",     "/usr/",    "/lib",
+                                       "/bin/",  "/sbin/", "/etc/", "/var/log/", "/var/lib/"};
+  for (size_t at = 0; at < sizeof others / sizeof *others; at++)
+    if (!strncmp(path, others[at], strlen(others[at]))) return 0;
+  return 1;
+}
+
+/* Keeps the content of a file that the run is about to overwrite: as <folder>/before/<path in the project>, or
+ * as <folder>/elsewhere/<absolute path>. Of several processes the first wins: each copies before it writes, so
+ * that one is whole. */
 void about_to_write(const char *path) {
   static struct timespec began;
-  const char *relative = in_project(path);
+  const char *inside = in_project(path), *relative = inside ? inside : may_be_data(path) ? path : NULL;
   char agent[3200], name[8192], unfinished[3300];
   struct stat status;
   if (!relative || skipped(relative)) return;
@@ -82,8 +93,9 @@ void about_to_write(const char *path) {
   }
   int source = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
   if (source < 0) return;
-  snprintf(name, sizeof name, "%s/before%s", log_folder(), relative);
-  if (fstat(source, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= KEEP_AT_MOST &&
+  snprintf(name, sizeof name, "%s/%s%s", log_folder(), inside ? "before" : "elsewhere", relative);
+  if (fstat(source, &status) == 0 && S_ISREG(status.st_mode) &&
+      status.st_size <= (inside ? KEEP_AT_MOST : KEEP_ELSEWHERE) &&
       (!began.tv_sec || status.st_mtim.tv_sec < began.tv_sec ||
        (status.st_mtim.tv_sec == began.tv_sec && status.st_mtim.tv_nsec < began.tv_nsec)) &&
       syscall(SYS_faccessat, AT_FDCWD, name, F_OK) != 0) {
