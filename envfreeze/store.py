@@ -7,6 +7,7 @@ Layout, all below ``<project>/.envfreeze``::
     build/                what the Dockerfile copies: requirements.txt and wheels
     runs/<id>/            one replay: run.json, stdout, stderr, outputs/
     environments/<id>/    environments of the local engine
+    bundle                in an unpacked bundle: where its root is; content is found there by SHA256SUMS
     tapes/<digest>/       randomness and times of a recorded run (see ``observer.tapes``)
     digests               of files by device and inode, so that unchanged ones are not read again
     tmp/                  unfinished work of a process that is alive; anything else there is litter
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -76,9 +78,34 @@ class Store:
         if not (self.root / ".gitignore").exists():
             write(self.root / ".gitignore", _GITIGNORE.encode())
 
+    @functools.cached_property
+    def bundle(self) -> Path | None:
+        """Root of the unpacked bundle that this project is an experiment of; None when it is none."""
+        try:
+            return (self.root.parent / (self.root / "bundle").read_text(encoding="utf-8").strip()).resolve()
+        except (OSError, ValueError):
+            return None
+
+    @functools.cached_property
+    def _bundled(self) -> dict[str, Path]:
+        """Places of content in the bundle, by digest; what is found there is checked like any object."""
+        from envfreeze.bundle.layout import SUMS
+        from envfreeze.bundle.reading import parse_sums
+
+        if self.bundle is None:
+            return {}
+        try:
+            sums = parse_sums((self.bundle / SUMS).read_bytes(), str(self.bundle / SUMS))
+        except OSError:
+            return {}
+        return {digest: self.bundle / name for name, digest in reversed(sums.items())}
+
     def path(self, digest: str) -> Path:
         """Where the object with this digest lies, if it is there."""
-        return Path(f"{self.root}/objects/{digest[:2]}/{digest[2:]}")
+        own = Path(f"{self.root}/objects/{digest[:2]}/{digest[2:]}")
+        if self.bundle is None or own.is_file():
+            return own
+        return self._bundled.get(digest, own)
 
     def __contains__(self, digest: str) -> bool:
         return self.path(digest).is_file()

@@ -233,7 +233,7 @@ def _write_dockerfile(lock: Lock, store: Store, project: Path, progress: Progres
     try:
         base, gaps = choose(lock, _registry_engine())
         lock = msgspec.structs.replace(lock, base=base, gaps=lock.gaps + gaps)
-        path = write_project(_recipe(lock), store, project)
+        path = write_project(recipe_of(lock), store, project)
         if path.name != "Dockerfile":
             progress.warn(f"the project's own Dockerfile is left as it is; ours is {path.name}")
     except EnvfreezeError as error:
@@ -253,7 +253,12 @@ def _registry_engine() -> Engine | None:
     return None
 
 
-def _recipe(lock: Lock) -> Recipe:
+def recipe_of(lock: Lock) -> Recipe:
+    """The recipe of a lock: Dockerfile and what it copies.
+
+    Raises:
+        InputError: the lock cannot be built.
+    """
     from envfreeze.recipe.render import render
 
     base = lock.base or BaseImage(reference=f"python:{lock.interpreter.version}-slim")
@@ -279,7 +284,7 @@ def build(
     path = _lock_file(lock_path)
     lock = lockfile.read(path)
     chosen = choose(engine)
-    return chosen.build(_recipe(lock), Store(path.parent), progress=progress, force=force)
+    return chosen.build(recipe_of(lock), Store(path.parent), progress=progress, force=force)
 
 
 def _lock_file(path: Path | str) -> Path:
@@ -343,7 +348,7 @@ def replay(
     )
     job = msgspec.structs.replace(job, **taped)
     chosen = choose(engine)
-    image = chosen.build(_recipe(lock), store, progress=progress)
+    image = chosen.build(recipe_of(lock), store, progress=progress)
     progress.step(f"running the command with engine {chosen.name}")
     started = datetime.now(UTC)
     with store.temporary() as unfinished:

@@ -43,7 +43,8 @@ class _Positive(click.FloatRange):
     "replay",
     cls=CommandAfterDashes,
     epilog="\b\nExamples:\n  envfreeze replay --engine local\n"
-    "  envfreeze replay other/envfreeze.lock -- python eval.py",
+    "  envfreeze replay other/envfreeze.lock -- python eval.py\n"
+    "  envfreeze replay paper.envfreeze.zip --experiment table1",
 )
 @LOCK
 @ENGINE
@@ -58,6 +59,8 @@ class _Positive(click.FloatRange):
     metavar="FOLDER",
     help="Where the data lies that the lock knows by digest only; it is seen read-only.",
 )
+@click.option("--experiment", metavar="NAME", help="Of a bundle: this experiment only.")
+@click.option("--yes", is_flag=True, help="Of a bundle: run it with the engine local without asking.")
 @click.option("--network", is_flag=True, help="Let the command use the network; by default it has none.")
 @click.option("--timeout", type=_Positive(), help="Seconds until it is stopped.")
 @click.option("--memory", type=Size(), help="Memory limit, e.g. 4g.")
@@ -71,6 +74,8 @@ def replay(
     engine: str,
     code: Path | None,
     data: Path | None,
+    experiment: str | None,
+    yes: bool,
     network: bool,
     timeout: float | None,
     memory: int | None,
@@ -88,15 +93,22 @@ def replay(
 
     Builds the environment if needed. The command finds the recorded files, no network and a read-only
     system. The record and the outputs are kept under .envfreeze/runs/. With a COMMAND of your own, that one
-    runs in the frozen environment, and nothing is compared.
+    runs in the frozen environment, and nothing is compared. LOCK may be a bundle (see: envfreeze pack).
     """
     from envfreeze import workflow
+    from envfreeze.cli._bundles import agree_to_run, experiments_in
     from envfreeze.records.run import Limits
     from envfreeze.records.verdict import Verdict
 
     command = given_command()
     if report_file is not None:
         workflow.check_report(report_file)
+    found = experiments_in(lock, experiment, progress=Terminal(quiet=quiet, verbose=verbose))
+    if found is not None:
+        agree_to_run(engine, yes=yes)
+        if len(found) > 1:
+            return _one_by_one(found)
+        (lock,) = found.values()
     run = workflow.replay(
         lock,
         command=command,
@@ -130,6 +142,18 @@ def replay(
 
         print_run(run, console(), required=Verdict(require), quiet=quiet)
     return exit_code(comparison.verdict, require)
+
+
+def _one_by_one(locks: dict[str, Path]) -> int:
+    """Replay every experiment of a bundle with the same options; the worst exit code counts."""
+    context = click.get_current_context()
+    if context.params["as_json"]:
+        raise click.UsageError(f"--json needs one experiment: give --experiment {'|'.join(locks)}.", context)
+    codes: list[int] = []
+    for name, lock in locks.items():
+        click.echo(click.style(f"== {name}", bold=True))
+        codes.append(context.invoke(replay, **{**context.params, "lock": lock, "experiment": None}))
+    return max(codes)
 
 
 COMMAND = replay

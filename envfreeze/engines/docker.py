@@ -97,6 +97,7 @@ class Docker:
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
+        from envfreeze.bundle.image import load
         from envfreeze.engines import _docker_build as building
         from envfreeze.engines._docker_client import Connection, connect, connection
         from envfreeze.engines._docker_errors import explain
@@ -107,6 +108,14 @@ class Docker:
             if not force and building.is_built(client, recipe):
                 return Image(
                     engine=self.name, reference=building.tag(recipe), environment_id=recipe.environment_id
+                )
+            bundled = store.bundle and store.bundle / "environments" / recipe.environment_id[:12] / "image"
+            if not force and bundled and bundled.is_dir() and load(bundled, recipe, progress=progress):
+                return Image(
+                    engine=self.name,
+                    reference=building.tag(recipe),
+                    environment_id=recipe.environment_id,
+                    notes=("the image is the bundle's own",),
                 )
             progress.step(f"building the image from {recipe.base.reference}")
             return building.build(client, where, recipe, store, progress=progress, force=force)

@@ -1,0 +1,148 @@
+"""The paper's artifact: pack, verify, unpack, and several experiments in one.
+
+The command line and ``import envfreeze`` both call these; what they are made of lies in ``envfreeze.bundle``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envfreeze.errors import InputError
+from envfreeze.progress import Progress, Silent
+from envfreeze.records import lockfile
+
+if TYPE_CHECKING:
+    from envfreeze.bundle.pack import Packed
+    from envfreeze.records.artifact import Bundle, Verification
+
+
+def pack(
+    lock_path: Path | str = lockfile.NAME,
+    output: Path | str | None = None,
+    *,
+    wheels: bool = False,
+    image: bool = False,
+    data: Path | str | None = None,
+    tapes: bool = False,
+    progress: Progress | None = None,
+) -> Packed:
+    """Pack the artifact that the lock's folder holds into one file.
+
+    Args:
+        lock_path: a lockfile, or the folder that it lies in; ``artifact.yaml`` there may list several.
+        output: the bundle; by default ``<folder>.envfreeze.zip`` in the current folder.
+        wheels: all packages travel along.
+        image: the image travels along; needs Docker.
+        data: a folder with the data that was recorded by digest only, which then travels along.
+        tapes: recorded randomness travels along.
+
+    Raises:
+        InputError: a lock, or the content that it refers to, is missing or damaged.
+        EnvironmentFailure: packages cannot be downloaded, or the engine failed.
+        OSError: the bundle cannot be written.
+    """
+    from envfreeze.bundle import pack as packing
+    from envfreeze.workflow import recipe_of
+
+    path = lockfile.locate(Path(lock_path).absolute())
+    target = Path(output) if output is not None else packing.default_name(path)
+    if target.is_dir():
+        raise InputError(f"{target} is a folder, where the bundle has to be written.")
+    options = packing.Options(
+        wheels=wheels, image=image, data=None if data is None else str(data), tapes=tapes
+    )
+    return packing.pack(path, target, options, recipe_of=recipe_of, progress=progress or Silent())
+
+
+def verify(bundle: Path | str, *, progress: Progress | None = None) -> Verification:
+    """Check every content of a bundle, and say what is needed from elsewhere.
+
+    Raises:
+        InputError: it is no bundle, or built to do harm.
+    """
+    from envfreeze.bundle.verify import verify as verified
+
+    return verified(Path(bundle), progress=progress or Silent())
+
+
+def unpack(
+    bundle: Path | str, folder: Path | str | None = None, *, progress: Progress | None = None
+) -> tuple[Path, Bundle]:
+    """Unpack a bundle into a new folder; by default one of its name in the current folder.
+
+    Raises:
+        InputError: the bundle is damaged or hostile, or the folder is there already.
+        EnvironmentFailure: the disk has no room for it.
+        OSError: the folder cannot be written.
+    """
+    from envfreeze.bundle.layout import SUFFIX
+    from envfreeze.bundle.unpack import unpack as unpacked
+
+    path = Path(bundle)
+    target = Path(folder) if folder is not None else Path(path.name.removesuffix(SUFFIX).removesuffix(".zip"))
+    if target.name == path.name and folder is None:
+        target = Path(f"{path.name}.unpacked")
+    return target, unpacked(path, target, progress=progress or Silent())
+
+
+def locks_of(bundle: Path, *, progress: Progress | None = None) -> tuple[Path, dict[str, Path]]:
+    """The lock of each experiment of a bundle, unpacked once into this user's cache.
+
+    Returns:
+        The folder that it was unpacked to, and the path of each lock by the experiment's name.
+
+    Raises:
+        InputError: the bundle is damaged or hostile.
+    """
+    from envfreeze.files import sha256, user_cache
+
+    folder = user_cache() / "bundles" / sha256(bundle)[:32]
+    if not folder.is_dir():
+        unpack(bundle, folder, progress=progress)
+    return folder, locks_in(folder)
+
+
+def locks_in(folder: Path) -> dict[str, Path]:
+    """The lock of each experiment of an unpacked bundle, by the experiment's name.
+
+    Raises:
+        InputError: its bundle.json is damaged.
+    """
+    from envfreeze.bundle.layout import MANIFEST
+    from envfreeze.bundle.reading import parse_manifest
+
+    try:
+        content = parse_manifest((folder / MANIFEST).read_bytes(), str(folder / MANIFEST))
+    except OSError as error:
+        raise InputError(f"{folder / MANIFEST} cannot be read: {error.strerror}.") from None
+    return {
+        experiment.name: folder / "experiments" / experiment.name / lockfile.NAME
+        for experiment in content.experiments
+    }
+
+
+def add_experiment(
+    lock_path: Path | str,
+    name: str,
+    *,
+    title: str = "",
+    expected_time: str = "",
+    claims: str = "",
+    minimal: tuple[str, ...] = (),
+) -> Path:
+    """Take a lock into the artifact as an experiment; returns the path of its lockfile.
+
+    Raises:
+        InputError: the lock records no run, or the name is none, or is taken.
+    """
+    from envfreeze.bundle import artifact
+    from envfreeze.records.artifact import Experiment
+
+    try:
+        experiment = Experiment(
+            name=name, title=title, expected_time=expected_time, claims=claims, minimal=minimal
+        )
+    except ValueError as error:
+        raise InputError(f"{error}.") from None
+    return artifact.add(lockfile.locate(Path(lock_path).absolute()), experiment)

@@ -1,0 +1,120 @@
+"""``verify``: whether a bundle is whole, and what it needs from elsewhere."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from envfreeze.bundle.layout import SUMS
+from envfreeze.bundle.reading import Reader
+from envfreeze.errors import InputError
+from envfreeze.progress import Progress
+from envfreeze.records import lockfile
+from envfreeze.records.artifact import Bundle, BundledExperiment, Finding, Verification
+from envfreeze.records.files import FileSet
+from envfreeze.records.lock import Lock
+
+
+def verify(path: Path, *, progress: Progress) -> Verification:
+    """Check every content of a bundle against its digest, and what its locks need; nothing is unpacked.
+
+    Raises:
+        InputError: it is no bundle, or built to do harm.
+    """
+    with Reader(path) as reader:
+        progress.step(f"checking {path.name}")
+        damaged = list(_damaged(reader))
+        findings = damaged or list(_findings(reader))
+        return Verification(
+            path=str(path),
+            whole=not any(finding.level == "damaged" for finding in findings),
+            offline=not any(finding.level != "ok" for finding in findings),
+            members=len(reader.files) + len(reader.links),
+            size=reader.size,
+            findings=tuple(findings),
+        )
+
+
+def _damaged(reader: Reader) -> Iterator[Finding]:
+    for name in reader.files:
+        if name == SUMS:
+            continue
+        try:
+            for _ in reader.chunks(name):
+                pass
+        except InputError as error:
+            yield Finding(level="damaged", what=name, why=str(error))
+
+
+def _findings(reader: Reader) -> Iterator[Finding]:
+    bundle = reader.manifest()
+    yield Finding(level="ok", what=f"every one of {len(reader.files)} files has its recorded content")
+    for experiment in bundle.experiments:
+        try:
+            lock = _lock(reader, experiment)
+        except InputError as error:
+            yield Finding(level="damaged", what=experiment.name, why=str(error))
+            continue
+        yield from _of_experiment(reader, experiment, lock)
+    yield from _of_environments(bundle)
+    for name, why in (("LICENSE", "nobody may use the work without one"),):
+        if name not in reader.files and name not in reader.links:
+            yield Finding(level="missing", what=name, why=why)
+
+
+def _lock(reader: Reader, experiment: BundledExperiment) -> Lock:
+    data = reader.read(f"{experiment.folder}/envfreeze.lock")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / lockfile.NAME
+        path.write_bytes(data)
+        return lockfile.read(path)
+
+
+def _of_experiment(reader: Reader, experiment: BundledExperiment, lock: Lock) -> Iterator[Finding]:
+    held = set(reader.sums.values())
+    run = lock.run
+    if run is None:
+        yield Finding(level="damaged", what=experiment.name, why="its lock records no run")
+        return
+    wanted = {"standard output": run.stdout.sha256, "standard error": run.stderr.sha256}
+    wanted |= {f"the list of {kind}": files.manifest for kind, files in _sets(lock) if files.manifest}
+    wanted |= {
+        entry.path: entry.sha256
+        for _, files in _sets(lock)
+        for entry in files.entries
+        if entry.sha256 and entry.origin is None
+    }
+    lost = [what for what, digest in wanted.items() if digest not in held]
+    for what in lost:
+        yield Finding(
+            level="damaged", what=f"{experiment.name}: {what}", why="its content is not in the bundle"
+        )
+    if not lost:
+        yield Finding(
+            level="ok", what=f"{experiment.name}: recorded files and original outputs are all there"
+        )
+    for path in experiment.elsewhere:
+        why = "recorded by digest only; give its folder with --data"
+        yield Finding(level="missing", what=f"{experiment.name}: {path}", why=why)
+
+
+def _sets(lock: Lock) -> tuple[tuple[str, FileSet], ...]:
+    assert lock.run is not None
+    return ("recorded files", lock.run.files), ("original outputs", lock.run.outputs)
+
+
+def _of_environments(bundle: Bundle) -> Iterator[Finding]:
+    for environment in bundle.environments:
+        name = environment.folder
+        if environment.image:
+            yield Finding(level="ok", what=f"{name}: the image travels along")
+        elif environment.offline:
+            why = (
+                "with Docker, the base image comes from a registry; pack --with-image brings the whole image"
+            )
+            yield Finding(level="ok", what=f"{name}: all packages travel along")
+            yield Finding(level="missing", what=f"{name}: the base image", why=why)
+        else:
+            why = "packages come from their indexes; pack --with-wheels brings them"
+            yield Finding(level="missing", what=f"{name}: packages", why=why)

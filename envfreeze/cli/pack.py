@@ -1,0 +1,74 @@
+"""``envfreeze pack``: the artifact that goes with a paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from envfreeze.cli._common import LOCK, Terminal, emit, output_options
+
+
+@click.command("pack", epilog="Example:  envfreeze pack -o paper.envfreeze.zip --with-wheels")
+@LOCK
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The bundle to write; default: FOLDER.envfreeze.zip.",
+)
+@click.option(
+    "--with-wheels", is_flag=True, help="All packages travel along: no index is needed to build it."
+)
+@click.option("--with-image", is_flag=True, help="The image travels along, as an OCI layout (needs Docker).")
+@click.option(
+    "--with-data",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Data that was recorded by digest only is taken from FOLDER and travels along.",
+)
+@click.option(
+    "--with-tapes",
+    is_flag=True,
+    help="Recorded randomness travels along, for unseeded runs; keys that a run made are on it.",
+)
+@output_options
+def pack(
+    lock: Path,
+    output: Path | None,
+    with_wheels: bool,
+    with_image: bool,
+    with_data: Path | None,
+    with_tapes: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Pack locks, code, data and original outputs into one zip file that is readable without envfreeze.
+
+    The artifact is what artifact.yaml beside LOCK lists (see: envfreeze add-experiment), or LOCK alone.
+    """
+    from envfreeze import artifacts
+    from envfreeze.report._words import size
+
+    packed = artifacts.pack(
+        lock,
+        output,
+        wheels=with_wheels,
+        image=with_image,
+        data=with_data,
+        tapes=with_tapes,
+        progress=Terminal(quiet=quiet, verbose=verbose),
+    )
+    if as_json:
+        emit(packed)
+    elif not quiet:
+        for note in packed.notes:
+            click.echo(f"note: {note}", err=True)
+        names = ", ".join(experiment.name for experiment in packed.bundle.experiments)
+        click.echo(f"{packed.path}: {size(packed.size)}; experiments: {names}")
+        click.echo(f"Check it as a reviewer would: envfreeze verify {packed.path}")
+    return 0
+
+
+COMMAND = pack
