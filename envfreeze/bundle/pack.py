@@ -16,6 +16,7 @@ import envfreeze
 from envfreeze.bundle import archive
 from envfreeze.bundle import artifact as artifacts
 from envfreeze.bundle.archive import Member
+from envfreeze.bundle.descriptions import Described, describe
 from envfreeze.bundle.layout import MANIFEST, POINTER, SUMS, is_plain, key, object_name, recorded
 from envfreeze.bundle.texts import JobText, Texts, job_text, texts
 from envfreeze.errors import InputError
@@ -92,6 +93,16 @@ class Contents:
         """Whether a member of this name can be added, on every file system."""
         return is_plain(name) and key(name) not in self._taken
 
+    def sizes(self) -> dict[str, tuple[str, int]]:
+        """Digest and size in bytes of each member so far, by its name."""
+        ordered = sorted(self._members.values(), key=lambda member: member.name)
+        return {member.name: (member.sha256, self._size(member)) for member in ordered}
+
+    def _size(self, member: Member) -> int:
+        if member.link:
+            return self._size(self._members[self._places[member.sha256]])
+        return member.source.stat().st_size if member.source else len(member.data)
+
     def members(self) -> Iterator[Member]:
         """All of them in the order of their names, and last their digests."""
         ordered = sorted(self._members.values(), key=lambda member: member.name)
@@ -119,7 +130,7 @@ def pack(
     artifact = artifacts.read(project)
     contents = Contents()
     environments: dict[str, _Environment] = {}
-    bundled, notes = [], []
+    bundled, notes, locks = [], [], {}
     for experiment in artifacts.experiments(artifact, lock_path):
         progress.step(f"gathering {experiment.name}")
         path = project / experiment.lock
@@ -129,6 +140,7 @@ def pack(
             from envfreeze.bundle.wheels import vendored
 
             lock = vendored(lock, recipe_of(lock), store, progress=progress)
+        locks[experiment.name] = lock
         environment = _environment(lock, recipe_of(lock), store)
         environments.setdefault(environment.folder, environment)
         bundled.append(_experiment(experiment, lock, store, environment, original, options, contents))
@@ -138,6 +150,10 @@ def pack(
     )
     bundle = _describe(artifact, described, tuple(bundled), lock_path)
     _add_texts(texts(bundle, project), contents)
+    made, missing = describe(Described(bundle=bundle, locks=locks, members=contents.sizes()))
+    notes += missing
+    for name, text in made.items():
+        contents.add_text(name, text)
     contents.add_text(MANIFEST, json.dumps(msgspec.to_builtins(bundle), indent=2) + "\n")
     progress.step(f"writing {output.name}")
     archive.write(output, contents.members())

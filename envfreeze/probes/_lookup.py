@@ -58,7 +58,10 @@ class Lookup:
         from packaging.utils import canonicalize_name
 
         package = Package(
-            name=canonicalize_name(said["name"]), version=said["version"], installer=said["installer"] or None
+            name=canonicalize_name(said["name"]),
+            version=said["version"],
+            installer=said["installer"] or None,
+            license=said.get("license") or "",
         )
         try:
             answer = self._look(package, said)

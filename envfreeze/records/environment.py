@@ -69,6 +69,8 @@ class Package(Record):
     """INSTALLER (PEP 376), for example ``pip``."""
     direct_url: str | None = None
     """``url`` of direct_url.json (PEP 610) without credentials; with ``@commit`` for version control."""
+    license: str = ""
+    """As its metadata say it: an SPDX expression (PEP 639), or the author's words."""
 
 
 class PipConfiguration(Record):

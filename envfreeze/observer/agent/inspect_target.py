@@ -102,7 +102,7 @@ def distributions() -> list[dict[str, Any]]:
 
 def describe(distribution: metadata.Distribution) -> dict[str, Any]:
     path = str(getattr(distribution, "_path", ""))
-    name, version = name_and_version(distribution)
+    name, version, license_name = name_and_version(distribution)
     if not (isinstance(name, str) and isinstance(version, str)):
         raise ValueError("its metadata gives no name and version")
     wheel = distribution.read_text("WHEEL") or ""
@@ -110,6 +110,7 @@ def describe(distribution: metadata.Distribution) -> dict[str, Any]:
     return {
         "name": name,
         "version": version,
+        "license": license_name,
         "path": path,
         "location": location,
         "installer": (distribution.read_text("INSTALLER") or "").strip(),
@@ -122,7 +123,7 @@ def describe(distribution: metadata.Distribution) -> dict[str, Any]:
     }
 
 
-def name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
+def name_and_version(distribution: metadata.Distribution) -> tuple[str, str, str]:
     """From the head of the metadata only: parsing all of it costs most of the time."""
     text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO")
     if text is None:
@@ -130,8 +131,20 @@ def name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
     head = text[:2000]
     name, version = values(head, "Name"), values(head, "Version")
     if name and version:
-        return name[0], version[0]
-    return distribution.metadata["Name"], distribution.version
+        return name[0], version[0], license_of(text)
+    return distribution.metadata["Name"], distribution.version, ""
+
+
+def license_of(text: str) -> str:
+    """An SPDX expression (PEP 639), else the classifiers, which are better kept than the older field."""
+    head = text.split("\n\n", 1)[0]
+    expression = values(head, "License-Expression")
+    if expression:
+        return expression[0]
+    start = "License :: OSI Approved :: "
+    classified = [value[len(start) :] for value in values(head, "Classifier") if value.startswith(start)]
+    said = classified or [value for value in values(head, "License") if 0 < len(value) <= 80]
+    return " / ".join(said[:3])
 
 
 def values(text: str, field: str) -> list[str]:
