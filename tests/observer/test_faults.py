@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from envfreeze.files import sha256
 from envfreeze.observer import inject
+from envfreeze.store import Store
 
 from .conftest import Watching
 
@@ -252,6 +254,33 @@ def test_a_store_that_cannot_be_written_at_the_end(project, small_disk, fault, w
     assert done.returncode == 3, done.stderr
     assert word in complaint(done)
     assert not (project / "envfreeze.lock").exists()
+
+
+def test_data_that_does_not_fit_into_the_store(project, small_disk):
+    """What was stored until then is whole, and nothing is left of the rest; with room the freeze goes on."""
+    for name in ("one", "two", "three"):
+        (project / name).write_bytes(os.urandom(300_000))
+    (project / "main.py").write_text(
+        "import sys\nfor name in ('one', 'two', 'three'): open(name, 'rb').read()\n"
+        "open('made', 'wb').write(bytes(400_000)); print('to the end'); sys.exit(7)\n"
+    )
+    (project / ".envfreeze").mkdir()
+    subprocess.run(["mount", "--bind", small_disk, project / ".envfreeze"], check=True)
+    try:
+        done = freeze(sys.executable, "main.py", project=project)
+        assert done.stdout == "to the end\n"
+        assert (project / "made").read_bytes() == bytes(400_000)
+        assert done.returncode == 3, done.stderr
+        assert "no space left" in complaint(done)
+        assert not (project / "envfreeze.lock").exists()
+        store = Store(project)
+        objects = [path for path in store.objects.glob("*/*") if path.is_file()]
+        assert all(sha256(path) == path.parent.name + path.name for path in objects)
+        assert os.listdir(store.root / "tmp") == []
+        subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+        assert freeze(sys.executable, "main.py", project=project).returncode == 7
+    finally:
+        subprocess.run(["umount", "-R", "-l", project / ".envfreeze"], check=True)
 
 
 STEPS = """
