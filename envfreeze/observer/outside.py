@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from envfreeze.observer.classes import KEPT, Classes
@@ -74,13 +74,21 @@ def downloads_of(events: Events, classes: Classes, locator: Locator, before: Sna
     if not any(image.reached for image in events.images):
         return []
     read = {os.path.normpath(path) for path in events.read}
-    found = set()
+    found: set[str] = set()
     for path in map(os.path.normpath, events.written):
         place = locator.resolve(path)[1]
         fetched = place.startswith("/") or (path in read and place not in before.files)
         if fetched and classes.may_be_download(place) and os.path.isfile(path):  # noqa: PTH113
             found.add(place)
-    return sorted(found)
+    elsewhere = (path for path in read if locator.relative(path) is None)
+    return sorted(found | set(_links_to(found, elsewhere)))
+
+
+def _links_to(found: set[str], read: Iterable[str]) -> Iterator[str]:
+    """Links through which what was fetched elsewhere was read, as in Hugging Face's cache."""
+    targets = {os.path.realpath(path) for path in found if path.startswith("/")}
+    if targets:
+        yield from (path for path in read if os.path.islink(path) and os.path.realpath(path) in targets)  # noqa: PTH114
 
 
 def unrecorded_outputs(

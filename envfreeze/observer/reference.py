@@ -6,6 +6,8 @@ gives, after holding its digest against the recorded one.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import NamedTuple
 from envfreeze.errors import InputError
 from envfreeze.observer.outputs import normalized
 from envfreeze.observer.patterns import matches_one
+from envfreeze.redact import url_without_credentials
 
 LARGER_THAN = 100 << 20
 """Bytes: ``--data reference`` without a size means data above this."""
@@ -74,7 +77,7 @@ def parsed(words: Sequence[str], project: Path) -> Referenced:
 
 
 def origin_of(here: str) -> str:
-    """In words: the data set cache, DVC pointer or git-LFS object that a file came from, else its path."""
+    """In words: the URL, data set cache, DVC pointer or git-LFS object of a file, else its path."""
     found = next(filter(None, (look(here) for look in _ORIGINS)), f"path {here}")
     return found.encode(errors="replace").decode()
 
@@ -127,6 +130,27 @@ def _hugging_face(here: str) -> str | None:
     return f"huggingface {found[1]} {name} " + (f"{found[3]} {found[4]}" if found[3] else f"blob {found[5]}")
 
 
+def _url(here: str) -> str | None:
+    """The URL that a browser, ``wget --xattr`` or ``curl --xattr`` left in an attribute of the file, or that
+    Hugging Face's datasets wrote beside it; without passwords and without a query, which may be a signature.
+
+    Source: freedesktop.org's CommonExtendedAttributes (``user.xdg.origin.url``).
+    """
+    url: object = None
+    try:
+        url = os.getxattr(here, "user.xdg.origin.url").decode(errors="replace")
+    except (OSError, ValueError):
+        try:
+            with open(f"{here}.json", "rb") as stream:  # noqa: PTH123 - names that are not valid UTF-8
+                beside = json.loads(stream.read(_MOST_POINTER))
+            url = beside.get("url") if isinstance(beside, dict) else None
+        except (OSError, ValueError, RecursionError):
+            return None
+    if not isinstance(url, str) or not re.match(r"(https?|ftp|s3|gs)://[^\s]+$", url):
+        return None
+    return f"url {url_without_credentials(url.partition('?')[0].partition('#')[0])}"
+
+
 def _known_cache(here: str) -> str | None:
     for part, name in _CACHES:
         _, found, rest = here.partition(f"/{part}/")
@@ -152,4 +176,4 @@ _CACHES = (
 )
 """Folders in which libraries keep data sets and models, as they document them."""
 
-_ORIGINS: tuple[Callable[[str], str | None], ...] = (_dvc, _git_lfs, _hugging_face, _known_cache)
+_ORIGINS: tuple[Callable[[str], str | None], ...] = (_dvc, _git_lfs, _url, _hugging_face, _known_cache)

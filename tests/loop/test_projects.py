@@ -291,10 +291,11 @@ def _own_address() -> str:
         return str(probe.getsockname()[0])
 
 
-def freeze_download(server: str, script: str, folder: Path) -> Path:
+def freeze_download(server: str, script: str, folder: Path, name: str = "download", **more: str) -> Path:
     """Freeze a run that downloads; a replay has no network, so that the server is gone for it."""
-    address = shape("python", script, server, made="total.txt", variables={"no_proxy": "*"})
-    reviewer = freeze(author_of("download", folder / "author"), address, to=folder / "reviewer")
+    variables = {"no_proxy": "*", **more}
+    address = shape("python", script, server, made="total.txt", variables=variables)
+    reviewer = freeze(author_of(name, folder / "author"), address, to=folder / "reviewer")
     if not _own_address().startswith("127."):
         assert f"network: the run connected to {_own_address()}:" in gaps(reviewer)
     return reviewer
@@ -306,6 +307,19 @@ def test_a_download_that_lands_in_a_file_is_there_in_the_replay(
     server: str, tmp_path: Path, engine: str
 ) -> None:
     outputs = replay(freeze_download(server, "cached.py", tmp_path), engine)
+    assert {path: output["verdict"] for path, output in outputs.items()} == dict.fromkeys(
+        ["total.txt", "<stdout>", "<exit status>"], "identical"
+    )
+
+
+@needs_shim
+@pytest.mark.parametrize("engine", ENGINES)
+def test_downloads_into_the_caches_of_libraries_are_there_in_the_replay(
+    server: str, tmp_path: Path, engine: str
+) -> None:
+    home = {"HOME": "{beside}/home", "XDG_CACHE_HOME": "{beside}/home/.cache"}
+    reviewer = freeze_download(server, "train.py", tmp_path, "download_caches", **home)
+    outputs = replay(reviewer, engine)
     assert {path: output["verdict"] for path, output in outputs.items()} == dict.fromkeys(
         ["total.txt", "<stdout>", "<exit status>"], "identical"
     )

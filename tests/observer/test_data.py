@@ -197,10 +197,35 @@ def test_origins_are_recognised(tmp_path):
     (tmp_path / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
     assert origin_of(f"{tmp_path}/a.csv") == "dvc a.csv.dvc md5 d41d8cd98f00b204e9800998ecf8427e"
     assert origin_of(f"{tmp_path}/deep/b.bin") == "git-lfs deep/b.bin"
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images.dvc").write_text(
+        "outs:\n- md5: 0123456789abcdef0123456789abcdef.dir\n  path: images\n"
+    )
+    assert origin_of(f"{tmp_path}/images/1.png") == "dvc images.dvc md5 0123456789abcdef0123456789abcdef.dir"
+    assert origin_of("/home/a/.cache/huggingface/hub/datasets--org--set/blobs/12ab") == (
+        "huggingface datasets org/set blob 12ab"
+    )
+    assert origin_of("/data/MNIST/raw/t10k") == "torchvision MNIST t10k"
+    assert origin_of("/home/a/.cache/torch/hub/checkpoints/resnet18.pth") == "torch-hub resnet18.pth"
+    assert origin_of("/home/a/.keras/datasets/mnist.npz") == "keras mnist.npz"
     hub = "/home/a/.cache/huggingface/hub/models--org--net/snapshots/abc/model.safetensors"
     assert origin_of(hub) == "huggingface models org/net abc model.safetensors"
     assert origin_of("/home/a/scikit_learn_data/x.pkz") == "scikit-learn x.pkz"
     assert origin_of("/srv/y") == "path /srv/y"
+
+
+def test_a_url_that_a_file_came_from_is_named_without_secrets(tmp_path, monkeypatch):
+    (tmp_path / "12ab").write_text("1")
+    (tmp_path / "12ab.json").write_text(
+        '{"url": "https://me:swordfish@example.org/set.csv?sig=x", "etag": null}'
+    )
+    assert origin_of(f"{tmp_path}/12ab") == "url https://example.org/set.csv"
+    for other in ("[]", "no json", '{"url": "javascript:1"}', '{"url": 3}', "[" * 60000):
+        (tmp_path / "12ab.json").write_text(other)
+        assert origin_of(f"{tmp_path}/12ab") == f"path {tmp_path}/12ab"
+    attributes = {"user.xdg.origin.url": b"https://example.org/other.csv"}
+    monkeypatch.setattr(os, "getxattr", lambda path, name: attributes[name])
+    assert origin_of(f"{tmp_path}/12ab") == "url https://example.org/other.csv"
 
 
 @pytest.mark.parametrize("word", ["", "both", "copy:3"])
