@@ -327,6 +327,7 @@ def replay(
         EnvironmentFailure: the engine, the network or the disk failed.
     """
     from envfreeze.compare import Options as DefaultOptions
+    from envfreeze.compare._policy import with_policy
     from envfreeze.determinism import settings
     from envfreeze.engines import choose
     from envfreeze.jobs import job_for, playable
@@ -361,7 +362,7 @@ def replay(
         if command is None:
             progress.step("comparing with the original")
             comparison = compare_with_original(
-                lock, store, run, result, unfinished, options or DefaultOptions()
+                lock, store, run, result, unfinished, with_policy(options or DefaultOptions(), path.parent)
             )
             run = msgspec.structs.replace(run, comparison=comparison)
         return keep(run, unfinished, store)
@@ -403,11 +404,14 @@ def diff(
         InputError: one of them does not exist or cannot be read.
     """
     from envfreeze.compare import Options as DefaultOptions
+    from envfreeze.compare._policy import with_policy
     from envfreeze.compare.outputs import compare_sets, side_of_folder
 
     (progress or Silent()).step("comparing")
     return compare_sets(
-        side_of_folder(Path(original)), side_of_folder(Path(replay)), options or DefaultOptions()
+        side_of_folder(Path(original)),
+        side_of_folder(Path(replay)),
+        with_policy(options or DefaultOptions(), Path.cwd()),
     )
 
 

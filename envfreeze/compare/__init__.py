@@ -14,6 +14,18 @@ from envfreeze.records.comparison import Difference
 from envfreeze.records.verdict import Verdict
 
 
+class PathRule(Record):
+    """What a project asks for some of its outputs (``[tool.envfreeze.compare]``, see ``_policy``)."""
+
+    pattern: str
+    """Of the output's path, as in ``.gitignore``'s simplest form: ``results/*.csv``, ``**/log.txt``."""
+    rtol: float | None = None
+    atol: float | None = None
+    ignore: str = ""
+    """Why this output does not count; empty when it does."""
+    order_insensitive: tuple[str, ...] = ()
+
+
 class Options(Record):
     """What may be set for a comparison."""
 
@@ -25,6 +37,12 @@ class Options(Record):
     """(rule's name, text in the original, text in the replay): places that are equal though they are spelled
     differently, such as the prefix of the environment."""
     max_differences: int = 10
+    order_insensitive: tuple[str, ...] = ()
+    """Columns by which the rows of a table are sorted before they are compared; ``*`` for all."""
+    rules: tuple[PathRule, ...] = ()
+    """The project's own, by pattern of the output's path; the last that matches decides."""
+    depth: int = 0
+    """How many containers this content lies in."""
 
 
 class Sample(Record):
@@ -45,6 +63,8 @@ class Finding(Record):
     reason: str
     differences: tuple[Difference, ...] = ()
     set_aside: tuple[str, ...] = ()
+    relative: float | None = None
+    """The largest relative difference of a number, where there is one."""
 
 
 class Comparator(Record):
@@ -55,6 +75,10 @@ class Comparator(Record):
     priority: int
     recognises: Callable[[Sample], bool]
     compare: Callable[[Path, Path, Options], Finding]
+    isolated: bool = False
+    """True where a library written in C, or one that was not made for hostile files, reads them: it then
+    runs in
+    a process of its own with bounded memory and time."""
 
 
 class NotThisKind(Exception):

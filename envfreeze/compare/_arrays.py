@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envfreeze.compare import Finding, Options
-from envfreeze.compare._numbers import EXACT, FLOAT16, FLOAT32, FLOAT64, Tolerance, tolerance
+from envfreeze.compare._floats import Encoding, Median, decode, default_tolerance, ulps
+from envfreeze.compare._numbers import EXACT, Tolerance, tolerance
 from envfreeze.compare._tally import shown
+from envfreeze.files import stop_if_told
 from envfreeze.records.comparison import Difference
 from envfreeze.records.verdict import Verdict
 
@@ -19,16 +23,13 @@ if TYPE_CHECKING:
 BLOCK = 1 << 18
 """Elements that are compared at a time; some 20 MB with all intermediate results."""
 
-_DEFAULTS = {2: FLOAT16, 4: FLOAT32, 8: FLOAT64, 16: FLOAT64}
-"""By the size of one real number in bytes."""
-
 
 class _Worst(NamedTuple):
     """The element with the largest relative error."""
 
     beyond: bool
     relative: float
-    ulps: int | None
+    steps: int | None
     place: tuple[int, ...]
     original: str
     replay: str
@@ -42,13 +43,24 @@ class _Count:
         self.beyond = 0
         self.worst: _Worst | None = None
         self.first: list[Difference] = []
+        self.steps = Median()
+        self.most_steps = 0.0
+        self.special: Counter[str] = Counter()
 
 
-def compare_arrays(name: str, original: Array, replay: Array, options: Options) -> Finding:
+def compare_arrays(
+    name: str, original: Any, replay: Any, options: Options, encoding: Encoding | None = None
+) -> Finding:
     """Element by element; type and shape first.
 
     Floats are close within the tolerance of their type (``_numbers``), integers only when the user sets one;
     everything else has to be equal. Two NaN are equal if their bits are.
+
+    Args:
+        name: what the arrays are called in reasons.
+        original, replay: numpy arrays, or what has ``dtype``, ``shape`` and indices like one.
+        options: tolerances.
+        encoding: the arrays are unsigned integers that hold this type of float.
     """
     for what, one, two in (
         ("type", original.dtype.newbyteorder("="), replay.dtype.newbyteorder("=")),
@@ -59,19 +71,19 @@ def compare_arrays(name: str, original: Array, replay: Array, options: Options) 
             reason = f"{name}: {what} {difference.original} → {difference.replay}"
             return Finding(verdict=Verdict.DIFFERENT, reason=reason, differences=(difference,))
     count = _Count()
-    allowed = _tolerance(original.dtype, options)
-    for where in _blocks(original.shape, ()):
-        _compare_block(name, where, original[where], replay[where], allowed, options, count)
-    return _finding(name, original.size, allowed, count)
+    allowed = _tolerance(original.dtype, options, encoding)
+    for where in _blocks(tuple(original.shape), ()):
+        stop_if_told()
+        _compare_block(name, where, original[where], replay[where], allowed, options, count, encoding)
+    return _finding(name, math.prod(original.shape), allowed, count)
 
 
-def _tolerance(kind: Any, options: Options) -> Tolerance | None:
+def _tolerance(kind: Any, options: Options, encoding: Encoding | None) -> Tolerance | None:
     """None for types that know no distance."""
-    if kind.kind in "iu":
-        return tolerance(options, EXACT)
-    if kind.kind in "fc":
-        return tolerance(options, _DEFAULTS.get(kind.itemsize // (2 if kind.kind == "c" else 1), FLOAT64))
-    return None
+    default = default_tolerance(kind, encoding)
+    if default is None and kind.kind in "iu":
+        default = EXACT
+    return None if default is None else tolerance(options, default)
 
 
 def _blocks(shape: tuple[int, ...], before: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
@@ -100,6 +112,7 @@ def _compare_block(
     allowed: Tolerance | None,
     options: Options,
     count: _Count,
+    encoding: Encoding | None,
 ) -> None:
     import numpy
 
@@ -109,11 +122,17 @@ def _compare_block(
     if not len(places):
         return
     first, second = one[changed], two[changed]
+    steps = ulps(first, second) if encoding is not None or one.dtype.kind == "f" else None
+    if encoding is not None:
+        first, second = decode(first, encoding), decode(second, encoding)
+        assert steps is not None
+        steps[~(numpy.isfinite(first) & numpy.isfinite(second))] = numpy.nan
+    _count_kinds(first, second, steps, count)
     if allowed is None:
         beyond = numpy.ones(len(places), dtype=bool)
     else:
         beyond, relative = _beyond(first, second, allowed)
-        _remember_worst(where, places, first, second, beyond, relative, count)
+        _remember_worst(where, places, first, second, beyond, relative, steps, count)
     if beyond.any() and not count.beyond:
         count.first = []
     count.differing += len(places)
@@ -123,6 +142,27 @@ def _compare_block(
         label = f"{name}{list(_index(where, places[place]))}"
         texts = [shown(str(values[place])) for values in (first, second)]
         count.first.append(Difference(where=label, original=texts[0], replay=texts[1]))
+
+
+def _count_kinds(first: Array, second: Array, steps: Array | None, count: _Count) -> None:
+    """Keep NaN, infinities and the sign of zero apart from numbers that merely moved."""
+    import numpy
+
+    if first.dtype.kind not in "fc":
+        return
+    if steps is not None:
+        count.steps.add(steps)
+        count.most_steps = max(count.most_steps, float(numpy.nanmax(steps, initial=0.0)))
+    nan = numpy.isnan(first), numpy.isnan(second)
+    infinite = numpy.isinf(first) | numpy.isinf(second)
+    for name, found in (
+        ("number → NaN", ~nan[0] & nan[1]),
+        ("NaN → number", nan[0] & ~nan[1]),
+        ("NaN with other bits", nan[0] & nan[1]),
+        ("infinite on one side", infinite & ~nan[0] & ~nan[1]),
+        ("sign of zero", (first == 0) & (second == 0)),
+    ):
+        count.special[name] += int(found.sum())
 
 
 def _beyond(first: Array, second: Array, allowed: Tolerance) -> tuple[Array, Array]:
@@ -147,6 +187,7 @@ def _remember_worst(
     second: Array,
     beyond: Array,
     relative: Array,
+    steps: Array | None,
     count: _Count,
 ) -> None:
     """Keep the largest relative difference, of those beyond the tolerance when there are some."""
@@ -157,7 +198,8 @@ def _remember_worst(
     rank = bool(beyond[largest]), float(relative[largest])
     if count.worst is None or rank > (count.worst.beyond, count.worst.relative):
         one, two = first[largest], second[largest]
-        count.worst = _Worst(*rank, _ulps(one, two), _index(where, places[largest]), str(one), str(two))
+        apart = None if steps is None or numpy.isnan(steps[largest]) else int(steps[largest])
+        count.worst = _Worst(*rank, apart, _index(where, places[largest]), str(one), str(two))
 
 
 def _native(block: Array) -> Array:
@@ -202,21 +244,6 @@ def _distance(first: Array, second: Array) -> tuple[Any, Any]:
     return numpy.abs(second.astype(wide) - first), numpy.abs(first)
 
 
-def _ulps(one: Any, two: Any) -> int | None:
-    """How many representable numbers apart two finite floats of 2, 4 or 8 bytes are."""
-    import numpy
-
-    if one.dtype.kind != "f" or one.dtype.itemsize not in (2, 4, 8) or not numpy.isfinite([one, two]).all():
-        return None
-    bits = one.dtype.itemsize * 8
-
-    def position(value: Any) -> int:
-        raw = int(value.view(f"u{one.dtype.itemsize}"))
-        return raw if raw < 1 << (bits - 1) else (1 << (bits - 1)) - raw
-
-    return abs(position(one) - position(two))
-
-
 def _index(where: tuple[Any, ...], place: Any) -> tuple[int, ...]:
     """Index in the whole array of a place inside a block."""
     fixed = [part for part in where if isinstance(part, int)]
@@ -236,12 +263,18 @@ def _finding(name: str, size: int, allowed: Tolerance | None, count: _Count) -> 
         reason += f", within {allowed}"
     elif count.beyond < count.differing:
         reason += f", {count.beyond} of them beyond {allowed}"
+    special = ", ".join(f"{number} × {kind}" for kind, number in count.special.items() if number)
+    reason += f" [{special}]" if special else ""
+    relative = None
     if count.worst is not None:
-        worst = count.worst
-        ulps = "" if worst.ulps is None else f", {worst.ulps} ULP"
+        worst, relative = count.worst, count.worst.relative
+        steps = "" if worst.steps is None else f", {worst.steps} ULP"
         reason += f"; largest: {list(worst.place)} {worst.original} → {worst.replay}"
-        reason += f" (relative {worst.relative:.1e}{ulps})"
+        reason += f" (relative {worst.relative:.1e}{steps})"
+        median = count.steps.value() if count.differing > 1 else None
+        if median is not None:
+            reason += f"; ULP: median {median:g}, most {count.most_steps:g}"
     elif count.first:
         reason += f"; first: {count.first[0].where} {count.first[0].original} → {count.first[0].replay}"
     verdict = Verdict.DIFFERENT if count.beyond else Verdict.CLOSE
-    return Finding(verdict=verdict, reason=reason, differences=tuple(count.first))
+    return Finding(verdict=verdict, reason=reason, differences=tuple(count.first), relative=relative)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from envfreeze.compare import Options
 from envfreeze.compare._aliases import pattern as alias_pattern
 from envfreeze.compare._aliases import rule_name
-from envfreeze.compare._numbers import NUMBER, Agreement, agreement, is_number
+from envfreeze.compare._numbers import NUMBER, Agreement, agreement, is_number, steps_apart
 from envfreeze.compare._set_aside import TEXT_RULES, TextRule
 from envfreeze.compare._tally import Tally
 
@@ -77,7 +77,7 @@ def compare_lines(
     ones, twos = parts(one, tally.options), parts(two, tally.options)
     if not _alike(ones, twos, tally.options):
         if not dry:
-            tally.differ(where, *_where_they_part(ones, twos, one, two, tally.options))
+            _differ(where, ones, twos, one, two, tally)
         return False
     if not dry:
         _add(where, ones, twos, tally, clocks)
@@ -145,6 +145,27 @@ def _add(where: str, ones: list[Part], twos: list[Part], tally: Tally, clocks: C
         elif one.text != two.text:
             tally.aside(rule_name(one.text, two.text, tally.options.aliases) or "")
         before = one.text
+
+
+_STEP = re.compile(r"(?i:\b(?P<name>step|epoch|iteration|iter|round)\W{0,4}(?P<number>\d+))(?![\d.])")
+
+
+def _differ(where: str, ones: list[Part], twos: list[Part], one: str, two: str, tally: Tally) -> None:
+    """Name the number that differs, with the step of the training where the line says it."""
+    first, second, label = _where_they_part(ones, twos, one, two, tally.options)
+    steps = [match[0].lower() if (match := _STEP.search(line)) else "" for line in (one, two)]
+    match = _STEP.search(one)
+    if not label or match is None or steps[0] != steps[1]:
+        tally.differ(where, first, second, label)
+        return
+    name = _NAME.sub(" ", label).split()[-1:] or [label]
+    step = f"{match['name'].lower()} {match['number']}"
+    apart = steps_apart(first, second)
+    note = f"{where}, {apart}" if apart else where
+    tally.differ(f"{name[0]} at {step}", first, second, note, group=name[0])
+
+
+_NAME = re.compile(r"[^\w./@-]+")
 
 
 def _where_they_part(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import decimal
 import enum
 import re
+import struct
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -88,6 +89,35 @@ def agreement(original: str, replay: str, options: Options) -> tuple[Agreement, 
     integers = _INTEGER.fullmatch(original) is not None and _INTEGER.fullmatch(replay) is not None
     allowed = tolerance(options, EXACT if integers else FLOAT64)
     return _within(first, second, allowed)
+
+
+def steps_apart(original: str, replay: str) -> str:
+    """How far apart: in the last digit shown or, where all digits are shown, in ULP of a float64."""
+    digits = max(len(_digits(text)) for text in (original, replay))
+    try:
+        first, second = Decimal(original), Decimal(replay)
+        if digits >= _ALL_DIGITS:
+            apart = abs(_position(float(first)) - _position(float(second)))
+            return f"{apart} ULP" if apart < 1 << 20 else ""
+        exponent = min(first.as_tuple().exponent, second.as_tuple().exponent, key=int)
+        units = _CONTEXT.subtract(second, first).copy_abs().scaleb(-int(exponent))
+    except (decimal.InvalidOperation, ValueError, OverflowError):
+        return ""
+    return f"{int(units)} in the last digit shown" if units < 1000 else ""
+
+
+_ALL_DIGITS = 15
+"""Significant digits from which a written number stands for one float64 and not for a rounded one."""
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"[eE].*|\D", "", text).lstrip("0")
+
+
+def _position(value: float) -> int:
+    """Of a float64 on the line of all of them; both zeros are one point."""
+    raw: int = struct.unpack("<q", struct.pack("<d", value))[0]
+    return raw if raw >= 0 else -(raw + (1 << 63))
 
 
 def _within(first: Decimal, second: Decimal, allowed: Tolerance) -> tuple[Agreement, float]:

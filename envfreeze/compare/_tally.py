@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from msgspec.structs import replace
+
 from envfreeze.compare import Finding, Options
 from envfreeze.compare._aliases import names_set_aside
-from envfreeze.compare._numbers import FLOAT64, Agreement, agreement, tolerance
+from envfreeze.compare._numbers import FLOAT64, Agreement, agreement, steps_apart, tolerance
 from envfreeze.records.comparison import Difference
 from envfreeze.records.verdict import Verdict
 
@@ -14,6 +16,8 @@ ONLY_ORIGINAL = "only in the original"
 ONLY_REPLAY = "only in the replay"
 
 _LENGTH = 80
+MAX_ARRAYS = 100
+"""Lines of the table of arrays in a checkpoint."""
 
 
 def shown(text: str) -> str:
@@ -38,15 +42,63 @@ class Tally:
         self.set_aside: Counter[str] = Counter()
         self._differences: list[Difference] = []
         self._closest: list[Difference] = []
-        self._largest: tuple[float, Difference] | None = None
+        self._largest: tuple[float, str] | None = None
+        self._headline = ""
+        self._groups: set[str] = set()
 
-    def differ(self, where: str, original: str, replay: str, note: str = "") -> None:
-        """A part that does not agree."""
+    def differ(self, where: str, original: str, replay: str, note: str = "", *, group: str = "") -> None:
+        """A part that does not agree. Of a ``group`` (a curve) only the first difference is listed."""
         self.differing += 1
-        if len(self._differences) < self.options.max_differences:
-            self._differences.append(
-                Difference(where=where, original=shown(original), replay=shown(replay), note=note)
-            )
+        first = group not in self._groups
+        difference = Difference(where=where, original=shown(original), replay=shown(replay), note=note)
+        if not self._headline:
+            self._headline = self._parts(difference) if group else in_words(difference)
+        if group:
+            self._groups.add(group)
+        if (first or not group) and len(self._differences) < self.options.max_differences:
+            self._differences.append(difference)
+
+    def _parts(self, difference: Difference) -> str:
+        """The first difference of a curve, and what came before it."""
+        how = "agrees within tolerance" if self.close else "is identical"
+        before = f"everything before {'is equivalent' if self.set_aside and not self.close else how}"
+        note = f" ({difference.note})" if difference.note else ""
+        return f"{difference.where} parts: {difference.original} → {difference.replay}{note}; {before}"
+
+    def include(self, where: str, finding: Finding) -> None:
+        """What another comparator found of a part: a member, an array."""
+        prefix = f"{where}: " if where else ""
+        reason = finding.reason if finding.reason.startswith(prefix) else prefix + finding.reason
+        inner = [replace(found, where=f"{prefix}{found.where}") for found in finding.differences]
+        for item in finding.set_aside:
+            name, _, count = item.rpartition(": ")
+            self.aside(name or item, int(count.split()[0]) if count.split()[0].isdigit() else 1)
+        if finding.verdict is Verdict.EQUIVALENT:
+            if not finding.set_aside:
+                self.aside(finding.reason)
+        elif finding.verdict is Verdict.CLOSE:
+            self.close += 1
+            self._closest += inner[: max(0, self.options.max_differences - len(self._closest))]
+            relative = finding.relative or 0.0
+            if self._largest is None or relative > self._largest[0]:
+                self._largest = relative, reason
+        elif finding.verdict is not Verdict.IDENTICAL:
+            self.differing += 1
+            self._headline = self._headline or reason
+            self._differences += inner[: max(0, self.options.max_differences - len(self._differences))]
+
+    def array(self, where: str, finding: Finding) -> None:
+        """What was found of one array among many: one line of the table of arrays, then its elements."""
+        if finding.verdict in (Verdict.DIFFERENT, Verdict.CLOSE) and finding.differences:
+            first = finding.differences[0]
+            summary = finding.reason.removeprefix(f"{where}: ")
+            line = Difference(where=where, original=first.original, replay=first.replay, note=summary)
+            finding = replace(finding, differences=(line,))
+            listed = self._differences if finding.verdict is Verdict.DIFFERENT else self._closest
+            if len(listed) < MAX_ARRAYS:
+                listed.append(line)
+            finding = replace(finding, differences=())
+        self.include(where, finding)
 
     def aside(self, name: str, count: int = 1) -> None:
         """A documented non-result that differs and does not count."""
@@ -59,15 +111,23 @@ class Tally:
         if len(self._closest) < self.options.max_differences:
             self._closest.append(difference)
         if self._largest is None or relative > self._largest[0]:
-            self._largest = relative, difference
+            self._largest = relative, f"{in_words(difference)} (relative {relative:.1e})"
 
     def number(
-        self, where: str, original: str, replay: str, note: str = "", *, spelling_counts: bool = False
+        self,
+        where: str,
+        original: str,
+        replay: str,
+        note: str = "",
+        *,
+        spelling_counts: bool = False,
+        group: str = "",
     ) -> None:
         """Two written numbers. With ``spelling_counts``, equal values in other digits are only close."""
         how, relative = agreement(original, replay, self.options)
         if how is Agreement.DIFFERENT:
-            self.differ(where, original, replay, note)
+            apart = steps_apart(original, replay) if group else ""
+            self.differ(where, original, replay, ", ".join(filter(None, (note, apart))), group=group)
         elif how is Agreement.CLOSE or (spelling_counts and original != replay):
             self.near(where, original, replay, relative, note)
 
@@ -91,21 +151,27 @@ class Tally:
         else:
             reason = f"equal but for {', '.join(listed)}" if listed else otherwise
             verdict, differences = Verdict.EQUIVALENT, []
-        return Finding(verdict=verdict, reason=reason, differences=tuple(differences), set_aside=listed)
+        return Finding(
+            verdict=verdict,
+            reason=reason,
+            differences=tuple(differences),
+            set_aside=listed,
+            relative=None if self._largest is None else self._largest[0],
+        )
 
     def _reason_different(self) -> str:
-        if not self._differences:
-            return f"{self.differing} differences"
         more = self.differing - 1
         rest = f"; {more} more difference{'s' * (more > 1)}" if more else ""
-        return in_words(self._differences[0]) + rest
+        return self._headline + rest
 
     def _reason_close(self) -> str:
         assert self._largest is not None
-        relative, largest = self._largest
+        largest = self._largest[1]
+        if "elements differ, within" in largest or "differs within" in largest or "differ within" in largest:
+            return largest + (f"; {self.close - 1} more parts are close" if self.close > 1 else "")
         count = f"{self.close} number{'s differ' if self.close > 1 else ' differs'}"
         allowed = tolerance(self.options, FLOAT64)
-        return f"{count} within {allowed}; largest: {in_words(largest)} (relative {relative:.1e})"
+        return f"{count} within {allowed}; largest: {largest}"
 
 
 def in_words(difference: Difference) -> str:

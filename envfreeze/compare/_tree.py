@@ -7,8 +7,12 @@ import re
 from typing import Any, NamedTuple
 
 from envfreeze.compare import Finding, NotThisKind, Options
+from envfreeze.compare._arrays import compare_arrays
+from envfreeze.compare._contents import compare_blobs
+from envfreeze.compare._floats import Encoding
 from envfreeze.compare._set_aside import key_rule
 from envfreeze.compare._tally import ONLY_ORIGINAL, ONLY_REPLAY, Tally, shown
+from envfreeze.records.verdict import Verdict
 
 
 class Number(NamedTuple):
@@ -17,8 +21,36 @@ class Number(NamedTuple):
     text: str
 
 
+class Array(NamedTuple):
+    """An array: of numpy, or what has ``dtype``, ``shape`` and indices like one."""
+
+    data: Any
+    encoding: Encoding | None = None
+
+
+class Blob(NamedTuple):
+    """Bytes of any kind, compared as a file of the kind would be."""
+
+    data: bytes
+    suffix: str = ""
+
+
+class Object(NamedTuple):
+    """A value of a named type: its name counts, and the order of its parts if it is ``ordered``."""
+
+    kind: str
+    parts: dict[str, Any]
+    ordered: bool = False
+
+
+class Unordered(NamedTuple):
+    """A set."""
+
+    items: list[Any]
+
+
 Value = Any
-"""None, bool, str, ``Number``, list of values, or dict from str to values."""
+"""None, bool, str, ``Number``, list of values, dict from str to values, or one of the above."""
 
 MAX_VALUES = 5_000_000
 """Pairs of values that are looked at."""
@@ -39,18 +71,34 @@ def compare_trees(original: Value, replay: Value, options: Options) -> Finding:
         NotThisKind: there are more than ``MAX_VALUES`` values.
     """
     tally = Tally(options)
-    pending = [_Pair("$", original, replay, False)]
+    add_trees(original, replay, tally, root="$")
+    return tally.finding("the same values; order of keys, white space or spelling differ")
+
+
+def add_trees(
+    original: Value, replay: Value, tally: Tally, *, root: str, in_data: bool = False, step: str = ""
+) -> None:
+    """Compare two trees into a tally; places are named from ``root`` on, or ``at step``.
+
+    A pair of containers that was compared is not compared again, so that shared and cyclic parts end.
+    """
+    pending = [_Pair(root, original, replay, in_data)]
+    met: set[tuple[int, int]] = set()
     seen = 0
     while pending:
         pair = pending.pop()
         seen += 1
         if seen > MAX_VALUES:
             raise NotThisKind(f"it holds more than {MAX_VALUES} values")
-        pending += reversed(_compare(pair, tally))
-    return tally.finding("the same values; order of keys, white space or spelling differ")
+        if isinstance(pair.original, dict | list | Object):
+            ids = id(pair.original), id(pair.replay)
+            if ids in met:
+                continue
+            met.add(ids)
+        pending += reversed(_compare(pair, tally, step))
 
 
-def _compare(pair: _Pair, tally: Tally) -> list[_Pair]:
+def _compare(pair: _Pair, tally: Tally, step: str) -> list[_Pair]:
     """Compare one value; return the pairs inside it, in order."""
     where, one, two, _ = pair
     if type(one) is not type(two):
@@ -63,12 +111,65 @@ def _compare(pair: _Pair, tally: Tally) -> list[_Pair]:
             tally.differ(where, f"{len(one)} items", f"{len(two)} items")
         return [_Pair(f"{where}[{index}]", one[index], two[index], True) for index in range(shared)]
     elif isinstance(one, Number):
-        tally.number(where, one.text, two.text)
+        if one.text != two.text and step:
+            name = where.removeprefix("$.")
+            tally.number(f"{name} at {step}", one.text, two.text, group=name)
+        else:
+            tally.number(where, one.text, two.text)
+    elif isinstance(one, Array):
+        _arrays(where, one, two, tally)
+    elif isinstance(one, Blob):
+        if one.data != two.data:
+            tally.include(where, compare_blobs(where + one.suffix, one.data, two.data, tally.options))
+    elif isinstance(one, Object):
+        return _objects(pair, tally)
+    elif isinstance(one, Unordered):
+        items = [sorted(side.items, key=_sort_key) for side in (one, two)]
+        return [_Pair(where, items[0], items[1], True)]
     elif isinstance(one, str):
         tally.text(where, one, two)
     elif one != two:
         tally.differ(where, brief(one), brief(two))
     return []
+
+
+def _arrays(where: str, one: Array, two: Array, tally: Tally) -> None:
+    name = where.removeprefix("$.")
+    if one.encoding != two.encoding:
+        names = [side.encoding.name if side.encoding else str(side.data.dtype) for side in (one, two)]
+        tally.differ(name, names[0], names[1], "type")
+        return
+    finding = compare_arrays(name, one.data, two.data, tally.options, one.encoding)
+    if finding.verdict is not Verdict.EQUIVALENT:
+        tally.array(name, finding)
+
+
+def _objects(pair: _Pair, tally: Tally) -> list[_Pair]:
+    where, one, two, in_data = pair
+    if one.kind != two.kind:
+        tally.differ(where, shown(one.kind), shown(two.kind), "type")
+        return []
+    if one.ordered and list(one.parts) != list(two.parts) and set(one.parts) == set(two.parts):
+        orders = [", ".join(side.parts) for side in (one, two)]
+        tally.differ(where, orders[0], orders[1], "order of keys")
+    return _mapping(_Pair(where, one.parts, two.parts, in_data), tally)
+
+
+def _sort_key(value: Value, depth: int = 0) -> str:
+    """Text by which the members of a set are put in order."""
+    if depth > 8:
+        return "…"
+    if isinstance(value, Object):
+        value = [value.kind, value.parts]
+    if isinstance(value, dict):
+        return (
+            "{" + ",".join(sorted(f"{key}:{_sort_key(item, depth + 1)}" for key, item in value.items())) + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ",".join(_sort_key(item, depth + 1) for item in value) + "]"
+    if isinstance(value, Unordered):
+        return "{" + ",".join(sorted(_sort_key(item, depth + 1) for item in value.items)) + "}"
+    return repr(value)
 
 
 def _mapping(pair: _Pair, tally: Tally) -> list[_Pair]:
@@ -104,4 +205,13 @@ def brief(value: Value) -> str:
         return f"a mapping of {len(value)}"
     if isinstance(value, list):
         return f"a list of {len(value)}"
+    if isinstance(value, Array):
+        kind = value.encoding.name if value.encoding else value.data.dtype
+        return f"an array {list(value.data.shape)} of {kind}"
+    if isinstance(value, Blob):
+        return f"{len(value.data)} bytes"
+    if isinstance(value, Object):
+        return value.kind
+    if isinstance(value, Unordered):
+        return f"a set of {len(value.items)}"
     return json.dumps(value, ensure_ascii=False)

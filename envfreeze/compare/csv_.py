@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
+from envfreeze.compare._limits import IN_MEMORY
 from envfreeze.compare._numbers import is_number
 from envfreeze.compare._set_aside import key_rule
 from envfreeze.compare._tally import ONLY_ORIGINAL, ONLY_REPLAY, Tally
@@ -53,7 +54,10 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
         raise NotThisKind("the delimiters differ")
     tally = Tally(options)
     header: list[str] | None = None
-    pairs = zip_longest(_rows(original, separators[0]), _rows(replay, separators[0]))
+    readers = [_rows(path, separators[0]) for path in (original, replay)]
+    if options.order_insensitive:
+        readers = [_sorted(rows, options.order_insensitive) for rows in readers]
+    pairs = zip_longest(*readers)
     for number, (one, two) in enumerate(pairs, 1):
         if not one and not two:
             continue
@@ -73,20 +77,54 @@ def _compare_row(number: int, one: list[str], two: list[str], header: list[str],
     if len(one) != len(two):
         tally.differ(f"row {number}", f"{len(one)} cells", f"{len(two)} cells")
         return
+    step = step_of(header, one, two)
     for index, (first, second) in enumerate(zip(one, two, strict=True)):
         if first == second:
             continue
         column = header[index] if index < len(header) and header[index] else ""
-        where = f"row {number}, column {column or index + 1}"
+        group = column if step else ""
+        where = f"{column} at {step}" if group else f"row {number}, column {column or index + 1}"
         first_number, second_number = is_number(first), is_number(second)
         values = [Number(cell) if is_number(cell) else cell for cell in (first, second)]
         rule = key_rule(column, *values, in_data=True)
         if rule is not None:
             tally.aside(rule.name)
         elif first_number and second_number:
-            tally.number(where, first, second)
+            tally.number(where, first, second, group=group)
         else:
             tally.text(where, first, second)
+
+
+STEPS = frozenset(
+    ("step", "epoch", "iteration", "iter", "global_step", "batch", "round", "_step", "training_iteration")
+)
+"""Names of the column, or key, that counts the steps of a training."""
+
+
+def step_of(header: list[str], one: list[str], two: list[str]) -> str:
+    """``step 12``, where a column counts steps and says the same in both rows; else empty."""
+    for name, first, second in zip(header, one, two, strict=False):
+        if name.strip().lower() in STEPS and first == second and first.strip():
+            return f"{name.strip().lower().replace('_', ' ').strip()} {first.strip()}"
+    return ""
+
+
+def _sorted(rows: Iterator[list[str]], columns: tuple[str, ...]) -> Iterator[list[str]]:
+    """The header, then the rows in the order of these columns; in memory."""
+    header = next(rows, [])
+    yield header
+    named = [header.index(name) for name in columns if name in header]
+    places = list(range(len(header))) if "*" in columns else named
+    if not places:
+        raise NotThisKind(f"it has no column {' or '.join(columns)}")
+    kept, size = [], 0
+    for row in rows:
+        size += sum(map(len, row)) + 64 * len(row)
+        if size > IN_MEMORY:
+            raise NotThisKind("it is too large to put its rows in order")
+        if row:
+            kept.append(row)
+    yield from sorted(kept, key=lambda row: [row[place] for place in places if place < len(row)] + row)
 
 
 def _rows(path: Path, separator: str) -> Iterator[list[str]]:

@@ -33,8 +33,16 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
 def load(path: Path) -> Value:
     """The tree of values; NaN and infinities, which Python writes though RFC 8259 has none, are numbers."""
     try:
+        return parse(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise NotThisKind(str(error)) from None
+
+
+def parse(text: str) -> Value:
+    """As ``load``."""
+    try:
         return json.loads(
-            path.read_bytes().decode("utf-8-sig"),
+            text,
             parse_float=Number,
             parse_int=Number,
             parse_constant=Number,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
 from envfreeze.compare._arrays import compare_arrays
+from envfreeze.compare._limits import budget, missing
 from envfreeze.compare._tally import ONLY_ORIGINAL, ONLY_REPLAY, Tally
 from envfreeze.records.verdict import Verdict
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 NPY_MAGIC = b"\x93NUMPY"
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
-MAX_GROWTH = 200
-"""How many times its size on disk an npz may unpack to, beyond the first ``FREE_GROWTH`` bytes."""
-FREE_GROWTH = 1 << 30
 
 Arrays = Iterator[tuple[str, "numpy.ndarray[Any, Any]"]]
 
@@ -61,9 +59,7 @@ def _numpy() -> ModuleType:
     try:
         import numpy
     except ImportError:
-        raise NotThisKind(
-            "numpy is not installed beside envfreeze, so arrays are compared as bytes"
-        ) from None
+        raise missing("numpy") from None
     return numpy
 
 
@@ -87,7 +83,7 @@ def _compare_archives(numpy: ModuleType, original: Path, replay: Path, options: 
     with ExitStack() as stack:
         first, second = (stack.enter_context(zipfile.ZipFile(path)) for path in (original, replay))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="envfreeze-")))
-        names, others = _names(first, original), _names(second, replay)
+        names, others = _names(first), _names(second)
         tally = Tally(options)
         for name in names - others:
             tally.differ(_array(name), "an array", "", ONLY_ORIGINAL)
@@ -116,16 +112,14 @@ def _array(name: str) -> str:
     return name.removesuffix(".npy")
 
 
-def _names(archive: zipfile.ZipFile, path: Path) -> set[str]:
+def _names(archive: zipfile.ZipFile) -> set[str]:
     entries = archive.infolist()
     names = {entry.filename for entry in entries}
     if len(names) != len(entries):
         raise NotThisKind("the archive has two entries of one name")
     if any(not name.endswith(".npy") for name in names):
         raise NotThisKind("the archive holds more than arrays")
-    size = sum(entry.file_size for entry in entries)
-    if size > FREE_GROWTH + MAX_GROWTH * path.stat().st_size:
-        raise NotThisKind(f"it would unpack to {size} bytes")
+    budget().spend(sum(entry.file_size for entry in entries))
     return names
 
 

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
-from msgspec.structs import replace
-
-from envfreeze import compare
-from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
+from envfreeze.compare import Options
 from envfreeze.compare._aliases import names_set_aside
-from envfreeze.compare.bytes import parting
+from envfreeze.compare._contents import Judgement, compare_contents
+from envfreeze.compare._policy import for_path
 from envfreeze.compare.sides import Side, side_of_folder
 from envfreeze.errors import InputError
 from envfreeze.files import in_parallel
-from envfreeze.records.base import Record
 from envfreeze.records.comparison import Comparison, OutputComparison
 from envfreeze.records.verdict import Verdict, worst
-from envfreeze.registry import members
 
 __all__ = ["EXIT_STATUS", "STDERR", "STDOUT", "Judgement", "Side", "compare_contents", "compare_sets",
            "side_of_folder"]  # fmt: skip
 
 EXIT_STATUS, STDOUT, STDERR = "<exit status>", "<stdout>", "<stderr>"
-_HEAD = 1 << 16
-
-
-class Judgement(Record):
-    """What was found of two contents, and which comparator found it."""
-
-    comparator: str
-    finding: Finding
 
 
 def compare_sets(
@@ -85,6 +72,10 @@ def _output(
     options: Options,
 ) -> OutputComparison:
     one, two = original.links.get(path), replay.links.get(path)
+    options, ignore = for_path(options, path)
+    if ignore:
+        sizes = {"original_size": _size(first), "replay_size": _size(second)}
+        return _plain(path, Verdict.UNCOMPARED, f"ignored by pyproject.toml: {ignore}", counts=False, **sizes)
     in_original = first is not None or one is not None or path in reasons
     if not in_original:
         return _plain(path, Verdict.EXTRA, "only the replay made it", replay_size=_size(second))
@@ -142,6 +133,7 @@ def _links(path: str, one: str, two: str, options: Options) -> OutputComparison:
 def _contents(
     path: str, first: Path, second: Path, options: Options, *, counts: bool = True
 ) -> OutputComparison:
+    options, _ = for_path(options, path)
     judged = compare_contents(first, second, options, path)
     finding = judged.finding
     return OutputComparison(
@@ -192,56 +184,3 @@ def _exit_status(original: Side, replay: Side) -> list[OutputComparison]:
 def _importance(output: OutputComparison) -> tuple[int, bool, bool, str]:
     """The worst first; of equals what names a value before what knows bytes only, files before streams."""
     return -output.verdict.rank, output.comparator == "bytes", output.path.startswith("<"), output.path
-
-
-def compare_contents(original: Path, replay: Path, options: Options, name: str) -> Judgement:
-    """Compare two files; never raises for what is in them.
-
-    Bytes decide ``identical``. Otherwise the comparators that recognise both contents are asked in order of
-    priority; one that finds a content to be of another kind, or fails, hands on to the next, and the reason
-    says so. ``name`` is the output's path: a hint at the kind, as stored content has no name of its own.
-    """
-    try:
-        if parting(original, replay) is None:
-            finding = Finding(verdict=Verdict.IDENTICAL, reason="every bit is the same")
-            return Judgement(comparator="bytes", finding=finding)
-        samples = [_sample(path, name) for path in (original, replay)]
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror or error}"
-        return Judgement(comparator="", finding=Finding(verdict=Verdict.UNCOMPARED, reason=reason))
-    words: list[str] = []
-    for comparator in _comparators():
-        found = _ask(comparator, samples, options, words)
-        if found is not None:
-            reason = f"{found.reason} ({'; '.join(words)})" if words else found.reason
-            return Judgement(comparator=comparator.name, finding=replace(found, reason=reason))
-    reason = f"the contents differ ({'; '.join(words)})"
-    return Judgement(comparator="", finding=Finding(verdict=Verdict.DIFFERENT, reason=reason))
-
-
-def _ask(comparator: Comparator, samples: list[Sample], options: Options, words: list[str]) -> Finding | None:
-    """A comparator's finding; None, and a word why, when it cannot say."""
-    one, two = samples
-    try:
-        if comparator.recognises(one) and comparator.recognises(two):
-            finding = comparator.compare(one.path, two.path, options)
-            if finding.verdict is not Verdict.IDENTICAL:
-                return finding
-            words.append(f"{comparator.name} saw no difference, though the bytes differ")
-    except NotThisKind as error:
-        words.append(f"not compared as {comparator.name}: {error}")
-    except Exception as error:
-        words.append(f"the {comparator.name} comparator failed: {type(error).__name__}")
-    return None
-
-
-@cache
-def _comparators() -> tuple[Comparator, ...]:
-    found = [member for member in members(compare, "COMPARATOR") if isinstance(member, Comparator)]
-    return tuple(sorted(found, key=lambda comparator: -comparator.priority))
-
-
-def _sample(path: Path, name: str) -> Sample:
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD)
-    return Sample(path=path, head=head, suffix=Path(name).suffix.lower(), size=path.stat().st_size)

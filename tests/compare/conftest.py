@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from envfreeze.compare import Options
-from envfreeze.compare.outputs import Judgement, compare_contents
+from envfreeze.compare._contents import Judgement, compare_contents
 
 Judge = Callable[..., Judgement]
 

@@ -134,7 +134,7 @@ def test_deep_nesting_does_not_crash(judge, depth: int) -> None:
 
 
 def test_not_quite_json_is_compared_as_text(judge) -> None:
-    found = judge('{"a": 1}\n{"a": 2}\n', '{"a": 1}\n{"a": 3}\n', "rows.jsonl")
+    found = judge('{"a": 1}\nlast: 2\n', '{"a": 1}\nlast: 3\n', "rows.json")
     assert found.comparator == "text"
     assert "line 2" in found.finding.reason
     assert "not compared as json" in found.finding.reason

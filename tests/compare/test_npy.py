@@ -170,7 +170,7 @@ def test_compressed_and_plain_npz_are_equivalent(judge) -> None:
 
 
 def test_a_zip_bomb_is_not_unpacked(judge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("envfreeze.compare.npy.FREE_GROWTH", 1000)
+    monkeypatch.setattr("envfreeze.compare._limits.FREE", 1000)
     files = []
     for fill in (0, 1):
         stream = io.BytesIO()

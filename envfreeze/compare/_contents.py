@@ -1,0 +1,112 @@
+"""Two contents against each other: bytes first, then whatever comparator knows the kind."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from envfreeze import compare
+from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
+from envfreeze.compare import _worker as worker
+from envfreeze.compare._limits import MAX_DEPTH, budget_for
+from envfreeze.compare.bytes import parting
+from envfreeze.records.base import Record
+from envfreeze.records.verdict import Verdict
+from envfreeze.registry import members
+
+HEAD = 1 << 16
+"""Bytes at the start of a content that a comparator may look at to recognise it."""
+
+
+class Judgement(Record):
+    """What was found of two contents, and which comparator found it."""
+
+    comparator: str
+    finding: Finding
+
+
+def compare_blobs(name: str, original: bytes, replay: bytes, options: Options) -> Finding:
+    """Two contents inside of another one, by the comparator of their kind."""
+    with tempfile.TemporaryDirectory(prefix="envfreeze-") as folder:
+        paths = Path(folder, "original"), Path(folder, "replay")
+        for path, data in zip(paths, (original, replay), strict=True):
+            path.write_bytes(data)
+        return compare_contents(*paths, deeper(options), name).finding
+
+
+def deeper(options: Options) -> Options:
+    """Options for the content of a container.
+
+    Raises:
+        NotThisKind: that would be deeper than ``MAX_DEPTH``.
+    """
+    if options.depth >= MAX_DEPTH:
+        raise NotThisKind(f"it lies in more than {MAX_DEPTH} containers")
+    return replace(options, depth=options.depth + 1)
+
+
+def compare_contents(original: Path, replay: Path, options: Options, name: str) -> Judgement:
+    """Compare two files; never raises for what is in them.
+
+    Bytes decide ``identical``. Otherwise the comparators that recognise both contents are asked in order of
+    priority; one that finds a content to be of another kind, or fails, hands on to the next, and the reason
+    says so. ``name`` is the output's path: a hint at the kind, as stored content has no name of its own.
+    """
+    try:
+        if parting(original, replay) is None:
+            finding = Finding(verdict=Verdict.IDENTICAL, reason="every bit is the same")
+            return Judgement(comparator="bytes", finding=finding)
+        samples = [_sample(path, name) for path in (original, replay)]
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror or error}"
+        return Judgement(comparator="", finding=Finding(verdict=Verdict.UNCOMPARED, reason=reason))
+    with budget_for(original, replay):
+        return _judge(samples, options)
+
+
+def _judge(samples: list[Sample], options: Options) -> Judgement:
+    words: list[str] = []
+    for comparator in comparators():
+        found = _ask(comparator, samples, options, words)
+        if found is not None:
+            reason = f"{found.reason} ({'; '.join(words)})" if words else found.reason
+            return Judgement(comparator=comparator.name, finding=replace(found, reason=reason))
+    reason = f"the contents differ ({'; '.join(words)})"
+    return Judgement(comparator="", finding=Finding(verdict=Verdict.DIFFERENT, reason=reason))
+
+
+def _ask(comparator: Comparator, samples: list[Sample], options: Options, words: list[str]) -> Finding | None:
+    """A comparator's finding; None, and a word why, when it cannot say."""
+    one, two = samples
+    try:
+        if comparator.recognises(one) and comparator.recognises(two):
+            ask = worker.compare if comparator.isolated and not worker.inside else comparator_in_process
+            finding = ask(comparator, one, two, options)
+            if finding.verdict is not Verdict.IDENTICAL:
+                return finding
+            words.append(f"{comparator.name} saw no difference, though the bytes differ")
+    except NotThisKind as error:
+        words.append(f"not compared as {comparator.name}: {error}")
+    except Exception as error:
+        words.append(f"the {comparator.name} comparator failed: {type(error).__name__}")
+    return None
+
+
+def comparator_in_process(comparator: Comparator, one: Sample, two: Sample, options: Options) -> Finding:
+    return comparator.compare(one.path, two.path, options)
+
+
+@cache
+def comparators() -> tuple[Comparator, ...]:
+    """All, in the order in which they are asked."""
+    found = [member for member in members(compare, "COMPARATOR") if isinstance(member, Comparator)]
+    return tuple(sorted(found, key=lambda comparator: -comparator.priority))
+
+
+def _sample(path: Path, name: str) -> Sample:
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+    return Sample(path=path, head=head, suffix=Path(name).suffix.lower(), size=path.stat().st_size)

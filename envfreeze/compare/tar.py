@@ -1,0 +1,68 @@
+"""Tar archives (POSIX.1-2017 pax, ustar and GNU), member by member.
+
+Times, owners and order of the members are no results; permissions, types and targets of links are.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
+from envfreeze.compare._members import Member, compare_members
+
+_ASIDE = {"mtime", "atime", "ctime", "uid", "gid", "uname", "gname", "path", "linkpath", "size"}
+"""Records of a pax header that are compared elsewhere, or are no results."""
+
+
+def recognises(sample: Sample) -> bool:
+    """By ``ustar`` at byte 257 of the first header."""
+    return sample.head[257:262] == b"ustar"
+
+
+def compare(original: Path, replay: Path, options: Options) -> Finding:
+    """By members.
+
+    Raises:
+        NotThisKind: damaged, or with too many members.
+    """
+    try:
+        with tarfile.open(original, "r:") as one, tarfile.open(replay, "r:") as two:
+            return compare_members(_members(one), _members(two), options)
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise NotThisKind(f"damaged archive ({error})") from None
+
+
+def _members(archive: tarfile.TarFile) -> Iterator[Member]:
+    for entry in archive:
+        if entry.issparse():
+            raise NotThisKind("it has a sparse member")
+
+        def opener(entry: tarfile.TarInfo = entry) -> IO[bytes]:
+            return archive.extractfile(entry) or io.BytesIO()
+
+        extra = {key: value for key, value in entry.pax_headers.items() if key not in _ASIDE}
+        yield Member(
+            name=entry.name,
+            size=entry.size,
+            open=opener if entry.isreg() else None,
+            facts={
+                "type": {b"0": "file", b"\0": "file", b"5": "folder", b"2": "link", b"1": "hard link"}.get(
+                    entry.type, f"type {entry.type!r}"
+                ),
+                "permissions": f"{entry.mode:o}",
+                "target": entry.linkname if entry.islnk() or entry.issym() else "",
+                "device": f"{entry.devmajor},{entry.devminor}" if entry.isdev() else "",
+                "extended attributes": repr(sorted(extra.items())) if extra else "",
+            },
+            asides={
+                "time of a member": repr(entry.mtime),
+                "owner of a member": repr((entry.uid, entry.gid, entry.uname, entry.gname)),
+            },
+        )
+
+
+COMPARATOR = Comparator(name="tar", priority=75, recognises=recognises, compare=compare)
