@@ -30,7 +30,7 @@ _WINDOW = 27
 
 
 class _Zstd(io.RawIOBase):
-    """What a Zstandard file unpacks to; unlike the library's own reader it notices that the end is missing."""
+    """What a Zstandard file unpacks to; unlike the library, it notices that the end is missing."""
 
     def __init__(self, path: Path) -> None:
         try:
