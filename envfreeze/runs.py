@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import msgspec
 
+from envfreeze.claims.judge import check, with_claims
+from envfreeze.claims.read import Parsed
 from envfreeze.compare import Options
 from envfreeze.compare.outputs import compare_sets
 from envfreeze.compare.sides import Side, side_of_run
@@ -78,7 +80,13 @@ def _output_set(side: Side) -> FileSet:
 
 
 def compare_with_original(
-    lock: Lock, store: Store, run: Run, result: JobResult, folder: Path, options: Options
+    lock: Lock,
+    store: Store,
+    run: Run,
+    result: JobResult,
+    folder: Path,
+    options: Options,
+    claims: Sequence[Parsed] = (),
 ) -> Comparison:
     """Hold the outputs of a replay in ``folder`` against those of the lock's run.
 
@@ -86,7 +94,7 @@ def compare_with_original(
         InputError: the store's list of the original outputs is missing or damaged.
     """
     assert lock.run is not None
-    original, uncompared = _original(lock, store)
+    original, uncompared = original_side(lock, store)
     patterns = lock.run.output_patterns
     again = side_of_run(folder, f"replay {run.id}", run.exit_status)
     again = msgspec.structs.replace(
@@ -98,7 +106,8 @@ def compare_with_original(
     )
     useful = tuple(alias for alias in aliases if alias[1] and alias[2] and alias[1] != alias[2])
     options = msgspec.structs.replace(options, aliases=options.aliases + useful)
-    return compare_sets(original, again, options, uncompared=uncompared)
+    comparison = compare_sets(original, again, options, uncompared=uncompared)
+    return with_claims(comparison, check(claims, original, again)) if claims else comparison
 
 
 def _only_matching(outputs: dict[str, T], patterns: Sequence[str]) -> dict[str, T]:
@@ -106,8 +115,12 @@ def _only_matching(outputs: dict[str, T], patterns: Sequence[str]) -> dict[str, 
     return {path: value for path, value in outputs.items() if matches(path, patterns)}
 
 
-def _original(lock: Lock, store: Store) -> tuple[Side, Mapping[str, str]]:
-    """The original's outputs in the store, and why some of them cannot be compared."""
+def original_side(lock: Lock, store: Store) -> tuple[Side, Mapping[str, str]]:
+    """The original's outputs in the store, and why some of them cannot be compared.
+
+    Raises:
+        InputError: the store's list of the outputs is missing or damaged.
+    """
     assert lock.run is not None
     uncompared: dict[str, str] = {}
 

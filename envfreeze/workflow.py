@@ -79,6 +79,7 @@ def freeze(
         InputError: the command does not exist, or the interpreter is none.
         OSError: the project folder cannot be written.
     """
+    from envfreeze.claims.use import record as recorded_claims
     from envfreeze.observer import target as targets
     from envfreeze.observer.capture import options
     from envfreeze.observer.tapes import DEFAULT_LIMIT
@@ -112,6 +113,7 @@ def freeze(
         variables = dict(watched.environment if watched else environment or os.environ)
         executable = (watched.executable if watched else None) or python or targets.find(variables)
         lock = _inspect(watched, executable, variables, folder, offline=offline, prove=prove)
+        lock = msgspec.structs.replace(lock, claims=recorded_claims(folder, store, progress))
         lockfile.write(lock, folder / lockfile.NAME)
         if dockerfile:
             lock = _write_dockerfile(lock, store, folder, progress)
@@ -302,6 +304,7 @@ def replay(
     data: Path | str | None = None,
     profile: Profile = "recorded",
     options: Options | None = None,
+    claims: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Run the recorded command again in the recorded environment and compare what it made.
@@ -317,6 +320,7 @@ def replay(
         profile: ``recorded`` gives the randomness and the times of the recorded run back, where they are on
             tapes; ``off`` does not.
         options: tolerances of the comparison.
+        claims: a file of claims to judge by (see ``envfreeze.claims``); by default the recorded one.
 
     Returns:
         The record, kept under ``.envfreeze/runs/<id>/`` too; ``comparison`` is unset when nothing was
@@ -326,6 +330,7 @@ def replay(
         InputError: the lock or its store is unusable, or the lock records no run.
         EnvironmentFailure: the engine, the network or the disk failed.
     """
+    from envfreeze.claims.use import for_replay
     from envfreeze.compare import Options as DefaultOptions
     from envfreeze.compare._policy import with_policy
     from envfreeze.determinism import settings
@@ -342,6 +347,8 @@ def replay(
             hint="Give a command: envfreeze replay -- python train.py",
         )
     store = Store(path.parent)
+    given = _absolute(claims) if claims is not None else None
+    claimed = for_replay(lock, store, given, progress) if command is None else ()
     lock, taped, tape_notes = playable(lock, store, profile if command is None else "off")
     switches = settings(lock)
     job = job_for(
@@ -362,7 +369,13 @@ def replay(
         if command is None:
             progress.step("comparing with the original")
             comparison = compare_with_original(
-                lock, store, run, result, unfinished, with_policy(options or DefaultOptions(), path.parent)
+                lock,
+                store,
+                run,
+                result,
+                unfinished,
+                with_policy(options or DefaultOptions(), path.parent),
+                claimed,
             )
             run = msgspec.structs.replace(run, comparison=comparison)
         return keep(run, unfinished, store)

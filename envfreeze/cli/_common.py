@@ -33,7 +33,7 @@ PROFILE = click.option(
     show_default=True,
     help="recorded: randomness and times of the run are taped, and a replay gets the same; off: not.",
 )
-LEVELS = ("identical", "equivalent", "close")
+LEVELS = ("identical", "equivalent", "close", "indistinguishable", "same-conclusion")
 
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}

@@ -61,6 +61,11 @@ class _Positive(click.FloatRange):
 )
 @click.option("--experiment", metavar="NAME", help="Of a bundle: this experiment only.")
 @click.option("--yes", is_flag=True, help="Of a bundle: run it with the engine local without asking.")
+@click.option(
+    "--claims",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file of claims to judge by; by default the claims.yaml that was recorded.",
+)
 @click.option("--network", is_flag=True, help="Let the command use the network; by default it has none.")
 @click.option("--timeout", type=_Positive(), help="Seconds until it is stopped.")
 @click.option("--memory", type=Size(), help="Memory limit, e.g. 4g.")
@@ -76,6 +81,7 @@ def replay(
     data: Path | None,
     experiment: str | None,
     yes: bool,
+    claims: Path | None,
     network: bool,
     timeout: float | None,
     memory: int | None,
@@ -119,6 +125,7 @@ def replay(
         data=data,
         profile=profile,
         options=options(rtol, atol),
+        claims=claims,
         progress=Terminal(quiet=quiet, verbose=verbose or bool(command)),
     )
     comparison = run.comparison

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from envfreeze.records.base import Bytes, Record
+from envfreeze.records.claims import ClaimResult
 from envfreeze.records.verdict import Verdict
 
 
@@ -43,3 +44,5 @@ class Comparison(Record, omit_defaults=False):
     original: str = ""
     """What was compared, in words or as a path."""
     replay: str = ""
+    claims: tuple[ClaimResult, ...] = ()
+    """What the paper claims, checked for both."""

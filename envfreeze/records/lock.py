@@ -13,7 +13,7 @@ from envfreeze.records.environment import (
     PipConfiguration,
     System,
 )
-from envfreeze.records.files import Gap
+from envfreeze.records.files import FileEntry, Gap
 from envfreeze.records.observation import Observation
 from envfreeze.records.recipe import BaseImage
 
@@ -37,5 +37,7 @@ class Lock(Record):
     git: Git | None = None
     base: BaseImage | None = None
     """The image that the Dockerfile starts from; None when none fits the interpreter."""
+    claims: FileEntry | None = None
+    """The paper's claims as they were at the freeze (``claims.yaml``)."""
     gaps: tuple[Gap, ...] = ()
     """What could not be captured; empty is the best that a lock can say."""

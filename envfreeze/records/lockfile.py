@@ -40,6 +40,7 @@ _COMMENTS = {
     "cuda": "GPUs, driver and CUDA libraries.",
     "git": "Version control at the freeze.",
     "base": "What the Dockerfile starts from.",
+    "claims": "What the paper says of the results; a replay is held against it.",
     "gaps": "What could not be captured: read this before trusting a replay.",
 }
 

@@ -15,9 +15,10 @@ from envfreeze.compare.sides import Side, side_of_folder, side_of_run
 from envfreeze.errors import InputError
 from envfreeze.files import in_parallel
 from envfreeze.records import lockfile
+from envfreeze.records.claims import ClaimResult
 from envfreeze.records.comparison import Comparison, OutputComparison
 from envfreeze.records.lock import Lock
-from envfreeze.records.report import Fact, OutputReport, Report
+from envfreeze.records.report import ClaimReport, Fact, OutputReport, Report
 from envfreeze.records.run import Run
 from envfreeze.records.verdict import Verdict
 from envfreeze.report._curves import curves
@@ -87,6 +88,7 @@ def report_on_run(folder: Path, required: Verdict = Verdict.EQUIVALENT) -> Repor
         verdict=run.comparison.verdict,
         required=required,
         outputs=_outputs(run.comparison, original, replayed),
+        claims=tuple(_claim(result) for result in run.comparison.claims),
         facts=tuple(_facts(lock, run)),
         settings=run.settings,
         notes=(*notes, *(f"not isolated: {what}" for what in run.not_isolated)),
@@ -167,6 +169,18 @@ def _output(
         differences=output.differences,
         pictures=pictures(first, second) if shown and first and second else (),
         curves=curves(first, second, output.path) if shown and first and second else (),
+    )
+
+
+def _claim(result: ClaimResult) -> ClaimReport:
+    reason = result.reason if result.original else f"{result.reason} (and the original does not bear it)"
+    return ClaimReport(
+        id=result.id,
+        text=result.text,
+        expression=result.expression,
+        location=result.location,
+        holds=result.replay,
+        reason=reason,
     )
 
 
