@@ -5,6 +5,7 @@ The command line and ``import envfreeze`` both call these; what they are made of
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ def pack(
     image: bool = False,
     data: Path | str | None = None,
     tapes: bool = False,
+    allow: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Packed:
     """Pack the artifact that the lock's folder holds into one file.
@@ -36,6 +38,7 @@ def pack(
         image: the image travels along; needs Docker.
         data: a folder with the data that was recorded by digest only, which then travels along.
         tapes: recorded randomness travels along.
+        allow: ``FINGERPRINT=REASON`` of what looks like a secret and is none.
 
     Raises:
         InputError: a lock, or the content that it refers to, is missing or damaged.
@@ -43,6 +46,7 @@ def pack(
         OSError: the bundle cannot be written.
     """
     from envfreeze.bundle import pack as packing
+    from envfreeze.secrets import parse_allowed
     from envfreeze.workflow import recipe_of
 
     path = lockfile.locate(Path(lock_path).absolute())
@@ -50,7 +54,11 @@ def pack(
     if target.is_dir():
         raise InputError(f"{target} is a folder, where the bundle has to be written.")
     options = packing.Options(
-        wheels=wheels, image=image, data=None if data is None else str(data), tapes=tapes
+        wheels=wheels,
+        image=image,
+        data=None if data is None else str(data),
+        tapes=tapes,
+        allowed=parse_allowed(allow),
     )
     return packing.pack(path, target, options, recipe_of=recipe_of, progress=progress or Silent())
 

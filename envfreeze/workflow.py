@@ -117,7 +117,20 @@ def freeze(
         lockfile.write(lock, folder / lockfile.NAME)
         if dockerfile:
             lock = _write_dockerfile(lock, store, folder, progress)
+        _warn_of_secrets(lock, store, progress)
     return lock
+
+
+def _warn_of_secrets(lock: Lock, store: Store, progress: Progress) -> None:
+    """Say at once what a bundle will be refused for; the run may have taken days, and is written down."""
+    from envfreeze.secrets import described, scan
+
+    if lock.run is None:
+        return
+    code = [entry for entry in lock.run.files.entries if entry.kind in ("code", "configuration", "")]
+    here = {entry.path: store.path(entry.sha256) for entry in code if entry.sha256 and entry.origin is None}
+    for secret in scan(here):
+        progress.warn(f"looks like a secret, and is in .envfreeze now: {described(secret)}")
 
 
 def freeze_file(

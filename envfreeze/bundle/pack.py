@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import posixpath
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,11 +24,19 @@ from envfreeze.errors import InputError
 from envfreeze.files import sha256
 from envfreeze.progress import Progress
 from envfreeze.records import lockfile
-from envfreeze.records.artifact import Artifact, Bundle, BundledEnvironment, BundledExperiment, Experiment
+from envfreeze.records.artifact import (
+    AllowedSecret,
+    Artifact,
+    Bundle,
+    BundledEnvironment,
+    BundledExperiment,
+    Experiment,
+)
 from envfreeze.records.base import Record
 from envfreeze.records.files import FileEntry
 from envfreeze.records.lock import Lock
 from envfreeze.records.recipe import Recipe
+from envfreeze.secrets import Secret, refuse, scan
 from envfreeze.store import Store
 
 
@@ -42,6 +51,8 @@ class Options(Record):
     """Folder with the data that was recorded by digest only, which then travels along."""
     tapes: bool = False
     """The tapes of randomness and time; whoever has them knows the keys that the run made."""
+    allowed: tuple[AllowedSecret, ...] = ()
+    """What looks like a secret and is none."""
 
 
 class Packed(Record):
@@ -92,6 +103,22 @@ class Contents:
     def is_free(self, name: str) -> bool:
         """Whether a member of this name can be added, on every file system."""
         return is_plain(name) and key(name) not in self._taken
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """What looks like a secret in recorded files, outputs and texts; packages are other people's."""
+        names = [
+            name for name in self._members if not name.endswith((".whl", SUMS)) and "/image/" not in name
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            files = {}
+            for number, name in enumerate(names):
+                member = self._members[name]
+                if member.source is not None:
+                    files[name] = member.source
+                elif not member.link:
+                    files[name] = Path(folder) / str(number)
+                    files[name].write_bytes(member.data)
+            return scan(files)
 
     def sizes(self) -> dict[str, tuple[str, int]]:
         """Digest and size in bytes of each member so far, by its name."""
@@ -148,7 +175,10 @@ def pack(
     described = tuple(
         _add_environment(environment, options, contents, progress) for environment in environments.values()
     )
+    progress.step("looking for secrets")
+    allowed = refuse(contents.secrets(), options.allowed, what="the bundle")
     bundle = _describe(artifact, described, tuple(bundled), lock_path)
+    bundle = msgspec.structs.replace(bundle, allowed_secrets=allowed)
     _add_texts(texts(bundle, project), contents)
     made, missing = describe(Described(bundle=bundle, locks=locks, members=contents.sizes()))
     notes += missing

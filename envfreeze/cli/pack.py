@@ -32,6 +32,12 @@ from envfreeze.cli._common import LOCK, Terminal, emit, output_options
     is_flag=True,
     help="Recorded randomness travels along, for unseeded runs; keys that a run made are on it.",
 )
+@click.option(
+    "--allow",
+    metavar="ID=REASON",
+    multiple=True,
+    help="What looks like a secret and is none, by the id that the refusal names; the reason is recorded.",
+)
 @output_options
 def pack(
     lock: Path,
@@ -40,6 +46,7 @@ def pack(
     with_image: bool,
     with_data: Path | None,
     with_tapes: bool,
+    allow: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -58,6 +65,7 @@ def pack(
         image=with_image,
         data=with_data,
         tapes=with_tapes,
+        allow=allow,
         progress=Terminal(quiet=quiet, verbose=verbose),
     )
     if as_json:

@@ -93,6 +93,13 @@ class BundledExperiment(Record):
         refuse_unless_name(self.name)
 
 
+class AllowedSecret(Record):
+    """What looked like a secret, and why its author says that it is none."""
+
+    fingerprint: str
+    reason: str
+
+
 class Bundle(Record, omit_defaults=False):
     """The content of ``bundle.json``."""
 
@@ -105,6 +112,7 @@ class Bundle(Record, omit_defaults=False):
     paper: str = ""
     environments: tuple[BundledEnvironment, ...] = ()
     experiments: tuple[BundledExperiment, ...] = ()
+    allowed_secrets: tuple[AllowedSecret, ...] = ()
 
 
 class Finding(Record):

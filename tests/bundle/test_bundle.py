@@ -234,3 +234,24 @@ def test_the_bundle_is_found_from_the_project_or_elsewhere(author: Path, tmp_pat
     done = envfreeze("pack", "-q", author, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert os.listdir(tmp_path) == ["project.envfreeze.zip"]
+
+
+def test_a_bundle_with_a_secret_is_refused_unless_it_is_allowed(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    token = "ghp_" + "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx"
+    (folder / "t.py").write_text(f"import os\ntoken = '{token}'\nprint(1)\n")
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    frozen = envfreeze("freeze", "--offline", "--", python, "t.py", cwd=folder)
+    assert frozen.returncode == 0 and "t.py line 2" in frozen.stderr and token not in frozen.stderr
+    refused = envfreeze("pack", "-o", "paper.zip", cwd=folder)
+    assert refused.returncode == 2
+    assert "files/t.py line 2" in refused.stderr and token not in refused.stderr
+    assert not (folder / "paper.zip").exists()
+    fingerprint = refused.stderr.partition("--allow ")[2].partition("=")[0]
+    allowed = envfreeze("pack", "-o", "paper.zip", "--allow", f"{fingerprint}=revoked", "--json", cwd=folder)
+    assert allowed.returncode == 0, allowed.stderr
+    assert json.loads(allowed.stdout)["bundle"]["allowed_secrets"] == [
+        {"fingerprint": fingerprint, "reason": "revoked"}
+    ]
