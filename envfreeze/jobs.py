@@ -12,10 +12,13 @@ from envfreeze import tree
 from envfreeze.data import provide
 from envfreeze.errors import InputError
 from envfreeze.files import in_parallel, sha256
+from envfreeze.observer.inject import shim
 from envfreeze.recipe.command import unwrapped
+from envfreeze.records.base import Record
 from envfreeze.records.files import FileEntry
 from envfreeze.records.lock import Lock
-from envfreeze.records.run import Job, Limits, Setting
+from envfreeze.records.run import Job, Limits
+from envfreeze.records.settings import Profile, Setting, Strictness
 from envfreeze.store import Store
 
 
@@ -43,7 +46,7 @@ def job_for(
     """
     run = lock.run
     limits = limits or Limits()
-    variables = {setting.variable: setting.value for setting in switches}
+    variables = {setting.variable: setting.value for setting in switches if setting.kind == "variable"}
     if run is None:
         project = str(Path.cwd())
         entries = _todays_files(Path(code or "."), store, leave_out=set()) if code else ()
@@ -87,6 +90,76 @@ def job_for(
     )
 
 
+class Playing(Record):
+    """What a replay does about randomness and time."""
+
+    lock: Lock
+    """Without its tapes when they are not played, so that rules for runs without tapes apply."""
+    profile: Profile
+    switches: tuple[Setting, ...] = ()
+    seed: int | None = None
+    tapes: dict[str, str] = {}
+    """Fields of the job."""
+    notes: tuple[str, ...] = ()
+
+    def of(self, job: Job) -> Job:
+        """The job with all that in it."""
+        if self.profile == "off":
+            return job
+        job = msgspec.structs.replace(job, settings=self.switches, **self.tapes)
+        if self.seed is None:
+            return job
+        library = shim()
+        preload = str(library) if library is not None else None
+        return msgspec.structs.replace(job, strict=Strictness(seed=self.seed), preload=preload)
+
+
+def playing(lock: Lock, store: Store, profile: Profile, *, seed: int | None, same_command: bool) -> Playing:
+    """What a replay with this profile does; ``recorded`` stands for that of the recorded run.
+
+    Args:
+        seed: another one than the recorded; makes the replay ``strict``.
+        same_command: False when another command than the recorded one runs: tapes are not for it.
+
+    Raises:
+        InputError: a seed for a profile that has none.
+    """
+    from envfreeze.determinism import settings
+    from envfreeze.determinism._force import unheeded
+
+    run = lock.run
+    if seed is not None and profile not in ("recorded", "strict"):
+        raise InputError(f"the profile {profile} has no seed.", hint="Give --seed without --profile.")
+    if profile == "recorded" and run is not None and same_command:
+        profile = run.profile if run.profile != "off" else "recorded"
+    if seed is not None:
+        profile = "strict"
+    if profile == "off":
+        return Playing(lock=playable(lock, store, "off")[0], profile=profile)
+    taped: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+    if profile == "strict":
+        recorded = run.seed if run is not None else None
+        seed = seed if seed is not None else recorded if recorded is not None else 0
+        notes = () if shim() is not None else (_NO_SHIM,)
+        lock = playable(lock, store, "off")[0]
+    else:
+        lock, taped, notes = playable(lock, store, profile if same_command else "off")
+    switches = settings(lock, profile, seed=seed or 0)
+    have = {setting.variable for setting in switches}
+    kept = tuple(
+        msgspec.structs.replace(setting, in_force="unknown", found="")
+        for setting in (run.settings if run is not None and run.profile == profile else ())
+        if setting.kind == "variable" and setting.variable not in have
+    )
+    switches += kept
+    notes += unheeded(switches, lock)
+    return Playing(lock=lock, profile=profile, switches=switches, seed=seed, tapes=taped, notes=notes)
+
+
+_NO_SHIM = "this installation has no shim: only the generators of known libraries are seeded, and no clock"
+
+
 def playable(lock: Lock, store: Store, profile: str) -> tuple[Lock, dict[str, str], tuple[str, ...]]:
     """What it takes to play the tapes of the recorded run.
 
@@ -95,7 +168,6 @@ def playable(lock: Lock, store: Store, profile: str) -> tuple[Lock, dict[str, st
         fields of the job; notes that say why not.
     """
     from envfreeze.observer import tapes
-    from envfreeze.observer.inject import shim
 
     run = lock.run
     if run is None or run.tapes is None:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -22,11 +22,9 @@ from envfreeze.records.files import Gap
 from envfreeze.records.lock import SCHEMA_VERSION, Lock
 from envfreeze.records.recipe import BaseImage, Recipe
 from envfreeze.records.run import Image, Limits, Run
+from envfreeze.records.settings import Profile, Strictness
 from envfreeze.records.verdict import Verdict
 from envfreeze.store import Store
-
-Profile = Literal["recorded", "off"]
-"""What is done about randomness and time."""
 
 if TYPE_CHECKING:
     from envfreeze.compare import Options
@@ -45,6 +43,7 @@ def freeze(
     offline: bool = False,
     prove: bool = True,
     profile: Profile = "recorded",
+    seed: int | None = None,
     tape_limit: int | None = None,
     dockerfile: bool = True,
     directory: Path | str | None = None,
@@ -65,7 +64,9 @@ def freeze(
         offline: ask no package index.
         prove: hold every installed package against the file that the lock pins (see ``Package.proof``).
         profile: ``recorded`` tapes the randomness and the times that the run gets, so that a replay gets the
-            same; ``off`` does not.
+            same; ``strict`` sets seeds, deterministic algorithms and one clock instead; ``portable`` is
+            ``recorded`` with one instruction set for all libraries; ``off`` does nothing.
+        seed: of the profile ``strict``; by default 0.
         tape_limit: bytes of all tapes together; by default 1 GiB.
         dockerfile: write a Dockerfile as well.
         directory: where the command runs; by default the current folder.
@@ -80,6 +81,8 @@ def freeze(
         OSError: the project folder cannot be written.
     """
     from envfreeze.claims.use import record as recorded_claims
+    from envfreeze.determinism import settings_at_freeze
+    from envfreeze.determinism._force import checked
     from envfreeze.observer import target as targets
     from envfreeze.observer.capture import options
     from envfreeze.observer.tapes import DEFAULT_LIMIT
@@ -91,7 +94,15 @@ def freeze(
         raise InputError(f"the project folder {folder} does not exist.")
     data_options = options(data, folder, data_limit)
     here = _absolute(directory or Path.cwd())
-    _check_beforehand(command, folder, here, os.environ if environment is None else environment)
+    environment = os.environ if environment is None else environment
+    _check_beforehand(command, folder, here, environment)
+    if seed is not None and profile != "strict":
+        raise InputError(f"the profile {profile} has no seed.", hint="Give --profile strict too.")
+    applied = settings_at_freeze(profile, dict(environment), seed=seed or 0) if command is not None else ()
+    environment = {
+        **environment,
+        **{item.variable: item.value for item in applied if item.kind == "variable"},
+    }
     store = Store(folder)
     store.create()
     with store.locked("freeze", on_wait=progress.warn):
@@ -105,15 +116,19 @@ def freeze(
                 output_patterns=outputs,
                 data=data_options,
                 environment=environment,
-                tape_limit=None if profile == "off" else tape_limit or DEFAULT_LIMIT,
+                tape_limit=None if profile in ("off", "strict") else tape_limit or DEFAULT_LIMIT,
+                profile=profile,
+                settings=applied,
+                strict=Strictness(seed=seed or 0) if profile == "strict" else None,
                 passthrough=passthrough,
                 progress=progress,
             )
         progress.step("inspecting the environment")
-        variables = dict(watched.environment if watched else environment or os.environ)
+        variables = dict(watched.environment if watched else environment)
         executable = (watched.executable if watched else None) or python or targets.find(variables)
         lock = _inspect(watched, executable, variables, folder, offline=offline, prove=prove)
         lock = msgspec.structs.replace(lock, claims=recorded_claims(folder, store, progress))
+        lock = checked(lock)
         lockfile.write(lock, folder / lockfile.NAME)
         if dockerfile:
             lock = _write_dockerfile(lock, store, folder, progress)
@@ -316,6 +331,7 @@ def replay(
     network: bool = False,
     data: Path | str | None = None,
     profile: Profile = "recorded",
+    seed: int | None = None,
     options: Options | None = None,
     claims: Path | str | None = None,
     progress: Progress | None = None,
@@ -331,7 +347,8 @@ def replay(
         network: let the command use the network.
         data: a folder that holds the data which the lock knows by digest only.
         profile: ``recorded`` gives the randomness and the times of the recorded run back, where they are on
-            tapes; ``off`` does not.
+            tapes, or does what the recorded run's profile did; ``off`` does nothing.
+        seed: run under this seed, in the profile ``strict``.
         options: tolerances of the comparison.
         claims: a file of claims to judge by (see ``envfreeze.claims``); by default the recorded one.
 
@@ -346,9 +363,9 @@ def replay(
     from envfreeze.claims.use import for_replay
     from envfreeze.compare import Options as DefaultOptions
     from envfreeze.compare._policy import with_policy
-    from envfreeze.determinism import settings
+    from envfreeze.determinism._force import not_in_force
     from envfreeze.engines import choose
-    from envfreeze.jobs import job_for, playable
+    from envfreeze.jobs import job_for, playing
     from envfreeze.runs import compare_with_original, keep, record
 
     progress = progress or Silent()
@@ -362,12 +379,12 @@ def replay(
     store = Store(path.parent)
     given = _absolute(claims) if claims is not None else None
     claimed = for_replay(lock, store, given, progress) if command is None else ()
-    lock, taped, tape_notes = playable(lock, store, profile if command is None else "off")
-    switches = settings(lock)
+    plays = playing(lock, store, profile, seed=seed, same_command=command is None)
+    lock, switches = plays.lock, plays.switches
     job = job_for(
         lock, store, switches, command=command, code=code, limits=limits, network=network, data=data
     )
-    job = msgspec.structs.replace(job, **taped)
+    job = plays.of(job)
     chosen = choose(engine)
     image = chosen.build(recipe_of(lock), store, progress=progress)
     progress.step(f"running the command with engine {chosen.name}")
@@ -375,8 +392,15 @@ def replay(
     with store.temporary() as unfinished:
         (unfinished / "outputs").mkdir()
         result = chosen.run(image, job, store, unfinished, progress=progress)
-        run = record(path, image, job, result, switches, started, unfinished)
-        run = msgspec.structs.replace(run, notes=run.notes + tape_notes, left_tape=result.left_tape)
+        run = record(path, image, job, result, result.settings or switches, started, unfinished)
+        run = msgspec.structs.replace(
+            run,
+            notes=run.notes + plays.notes + not_in_force(run.settings),
+            left_tape=result.left_tape,
+            profile=plays.profile,
+            seed=plays.seed,
+            warned=result.warned,
+        )
         if command is not None or code is not None:
             run = msgspec.structs.replace(run, code="given")
         if command is None:

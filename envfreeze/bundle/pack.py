@@ -275,7 +275,7 @@ def _job(lock: Lock, files: Sequence[FileEntry]) -> JobText:
     assert lock.run is not None
     run = lock.run
     without_tapes = msgspec.structs.replace(lock, run=msgspec.structs.replace(run, tapes=None))
-    switches = {setting.variable: setting.value for setting in settings(without_tapes)}
+    switches = {item.variable: item.value for item in settings(without_tapes) if item.kind == "variable"}
     return JobText(
         command=portable(run.command),
         directory=run.directory,

@@ -28,10 +28,15 @@ ENGINE = click.option(
 )
 PROFILE = click.option(
     "--profile",
-    type=click.Choice(["recorded", "off"]),
+    type=click.Choice(["recorded", "strict", "portable", "off"]),
     default="recorded",
     show_default=True,
-    help="recorded: randomness and times of the run are taped, and a replay gets the same; off: not.",
+    help="recorded: randomness and times of the run are taped, and a replay gets the same; strict: seeds, "
+    "deterministic algorithms and one clock are set instead; portable: recorded, with one instruction set "
+    "for all libraries; off: nothing is done.",
+)
+SEED = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Of the profile strict; default: 0."
 )
 LEVELS = ("identical", "equivalent", "close", "indistinguishable", "same-conclusion")
 

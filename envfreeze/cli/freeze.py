@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from envfreeze.cli._common import (
     PROFILE,
+    SEED,
     CommandAfterDashes,
     Size,
     Terminal,
@@ -22,6 +23,7 @@ from envfreeze.errors import InputError
 
 if TYPE_CHECKING:
     from envfreeze.records.lock import Lock
+    from envfreeze.records.settings import Profile
 
 
 @click.command(
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     help="How much data outside the project may be copied; default: 10g.",
 )
 @PROFILE
+@SEED
 @click.option(
     "--tape-limit", type=Size(), metavar="SIZE", help="Most that the tapes may hold together; default: 1g."
 )
@@ -81,7 +84,8 @@ def freeze(
     outputs: tuple[str, ...],
     data: tuple[str, ...],
     data_limit: int | None,
-    profile: Literal["recorded", "off"],
+    profile: Profile,
+    seed: int | None,
     tape_limit: int | None,
     offline: bool,
     prove: bool,
@@ -123,6 +127,7 @@ def freeze(
         data=data,
         data_limit=data_limit,
         profile=profile,
+        seed=seed,
         tape_limit=tape_limit,
         offline=offline,
         prove=prove,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ from envfreeze.cli._common import (
     ENGINE,
     LOCK,
     PROFILE,
+    SEED,
     CommandAfterDashes,
     Size,
     Terminal,
@@ -24,6 +25,9 @@ from envfreeze.cli._common import (
     output_options,
     report_option,
 )
+
+if TYPE_CHECKING:
+    from envfreeze.records.settings import Profile
 
 
 class _Positive(click.FloatRange):
@@ -71,6 +75,7 @@ class _Positive(click.FloatRange):
 @click.option("--memory", type=Size(), help="Memory limit, e.g. 4g.")
 @click.option("--cpus", type=_Positive(), help="Processor limit, e.g. 2.")
 @PROFILE
+@SEED
 @comparison_options
 @report_option
 @output_options
@@ -86,7 +91,8 @@ def replay(
     timeout: float | None,
     memory: int | None,
     cpus: float | None,
-    profile: Literal["recorded", "off"],
+    profile: Profile,
+    seed: int | None,
     require: str,
     rtol: float | None,
     atol: float | None,
@@ -124,6 +130,7 @@ def replay(
         network=network,
         data=data,
         profile=profile,
+        seed=seed,
         options=options(rtol, atol),
         claims=claims,
         progress=Terminal(quiet=quiet, verbose=verbose or bool(command)),

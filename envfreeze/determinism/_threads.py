@@ -9,6 +9,7 @@ would change what the workers compute.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from envfreeze.records.lock import Lock
 
@@ -61,3 +62,20 @@ def has_gpu(lock: Lock) -> bool:
 def was_set(lock: Lock, variable: str) -> bool:
     """True when the recorded run had the variable."""
     return lock.run is not None and variable in lock.run.environment
+
+
+def this_machine() -> Lock:
+    """What is known before a run: this machine. Rules for the profiles that act at a freeze are given it."""
+    from envfreeze.probes.cpu import describe
+    from envfreeze.records.environment import Cuda, Gpu, Interpreter
+    from envfreeze.records.lock import SCHEMA_VERSION
+
+    gpus = tuple(Gpu(model="NVIDIA") for _ in Path("/proc/driver/nvidia/gpus").glob("*"))
+    unknown = Interpreter(implementation="unknown", version="unknown")
+    cuda = Cuda(gpus=gpus) if gpus else None
+    return Lock(envfreeze_lock=SCHEMA_VERSION, interpreter=unknown, cpu=describe(), cuda=cuda)
+
+
+def all_cores(lock: Lock) -> str:
+    """The thread count of the profile strict: the cores that the recorded run may use, said outright."""
+    return str(usable(lock) or 1)

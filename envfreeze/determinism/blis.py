@@ -15,10 +15,12 @@ def _threads(lock: Lock) -> str | None:
 LIBRARY = Library(
     name="blis",
     distributions=frozenset({"blis"}),
+    modules=frozenset({"blis"}),
     rules=(
         Rule(
             variable="BLIS_NUM_THREADS",
             value=_threads,
+            strict=lambda lock: "1",
             effect="Keeps it at the recorded number of threads, by default one, where OMP_NUM_THREADS is set "
             "for others; only on a machine with other cores.",
             since="0.1.4",

@@ -8,6 +8,7 @@ from envfreeze.determinism._threads import has_gpu
 LIBRARY = Library(
     name="jax",
     distributions=frozenset({"jax"}),
+    modules=frozenset({"jax"}),
     rules=(
         Rule(
             variable="XLA_FLAGS",

@@ -7,7 +7,14 @@ recorded run had, so that the results could not be the same bits any more.
 from __future__ import annotations
 
 from envfreeze.determinism import Library, Rule
-from envfreeze.determinism._threads import cores_here, in_force, physical, recorded_threads, same_cores
+from envfreeze.determinism._threads import (
+    all_cores,
+    cores_here,
+    in_force,
+    physical,
+    recorded_threads,
+    same_cores,
+)
 from envfreeze.records.lock import Lock
 
 _INTEL = "https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2025-0"
@@ -26,6 +33,7 @@ LIBRARY = Library(
         Rule(
             variable="MKL_NUM_THREADS",
             value=lambda lock: recorded_threads(lock, "mkl", physical(lock)),
+            strict=all_cores,
             effect="Restores the recorded number of threads (by default one a physical core); torch follows "
             "it too. Set only where this machine has other cores than the recorded one.",
             cost="Slower than it could be where this machine has more cores; crowded where it has fewer.",
@@ -34,6 +42,7 @@ LIBRARY = Library(
         Rule(
             variable="MKL_DYNAMIC",
             value=_dynamic,
+            strict=lambda lock: "FALSE",
             effect="Keeps MKL from using fewer threads than recorded. Set only where this machine has fewer "
             "physical cores than that: elsewhere it would change what the recorded run did.",
             source=f"{_INTEL}/mkl-dynamic.html",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from envfreeze.determinism import Library, Rule
-from envfreeze.determinism._threads import recorded_threads, usable
+from envfreeze.determinism._threads import all_cores, recorded_threads, usable
 
 LIBRARY = Library(
     name="numba",
     distributions=frozenset({"numba"}),
+    modules=frozenset({"numba"}),
     rules=(
         Rule(
             variable="NUMBA_NUM_THREADS",
             value=lambda lock: recorded_threads(lock, "numba", usable(lock)),
+            strict=all_cores,
             effect="Restores the recorded number of threads, by which parallel reductions are split; set "
             "only where this machine has other cores than the recorded one.",
             source="https://numba.readthedocs.io/en/stable/reference/envvars.html#envvar-NUMBA_NUM_THREADS",

@@ -17,10 +17,12 @@ def _threads(lock: Lock) -> str | None:
 LIBRARY = Library(
     name="numexpr",
     distributions=frozenset({"numexpr"}),
+    modules=frozenset({"numexpr"}),
     rules=(
         Rule(
             variable="NUMEXPR_NUM_THREADS",
             value=_threads,
+            strict=lambda lock: str(min(8, usable(lock) or 1)),
             effect="Restores the number of threads that it chose in the recorded run (its cores, at most 8), "
             "also where OMP_NUM_THREADS is set for others; only on a machine with other cores.",
             since="2.0",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envfreeze.determinism import Library, Rule
-from envfreeze.determinism._threads import recorded_threads, usable
+from envfreeze.determinism._threads import all_cores, recorded_threads, usable
 
 LIBRARY = Library(
     name="openblas",
@@ -12,6 +12,7 @@ LIBRARY = Library(
         Rule(
             variable="OPENBLAS_NUM_THREADS",
             value=lambda lock: recorded_threads(lock, "openblas", usable(lock)),
+            strict=all_cores,
             effect="Restores the recorded number of threads, by which matrix products are split; set only "
             "where this machine has other cores than the recorded one.",
             since="0.1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envfreeze.determinism import Library, Rule
+from envfreeze.determinism import Call, Library, Rule
 from envfreeze.records.lock import Lock
 
 
@@ -17,10 +17,19 @@ LIBRARY = Library(
         Rule(
             variable="PYTHONHASHSEED",
             value=_hash_seed,
+            strict=lambda lock: "0",
             effect="Strings hash the same in every process, so sets of them keep their order. A run whose "
             "results did not depend on that order is not changed.",
             since="3.2.3",
             source="https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHASHSEED",
+        ),
+    ),
+    calls=(
+        Call(
+            call="random.seed",
+            value=str,
+            effect="Seeds the module random where the shim could not be loaded, which seeds all randomness.",
+            source="https://docs.python.org/3/library/random.html#random.seed",
         ),
     ),
 )

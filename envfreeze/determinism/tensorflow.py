@@ -7,8 +7,8 @@ program that set no seed, or uses an operation without a deterministic form, end
 
 from __future__ import annotations
 
-from envfreeze.determinism import Library, Rule
-from envfreeze.determinism._threads import has_gpu, recorded_threads, usable
+from envfreeze.determinism import Call, Library, Rule
+from envfreeze.determinism._threads import all_cores, has_gpu, recorded_threads, usable
 
 _THREADS = (
     "https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/common_runtime/process_util.cc"
@@ -17,6 +17,7 @@ _THREADS = (
 LIBRARY = Library(
     name="tensorflow",
     distributions=frozenset({"tensorflow", "tensorflow-cpu", "tensorflow-intel"}),
+    modules=frozenset({"tensorflow"}),
     rules=(
         Rule(
             variable="TF_CUDNN_DETERMINISTIC",
@@ -30,9 +31,28 @@ LIBRARY = Library(
         Rule(
             variable="TF_NUM_INTRAOP_THREADS",
             value=lambda lock: recorded_threads(lock, "tensorflow", usable(lock)),
+            strict=all_cores,
             effect="Restores the number of threads within an operation (by default one a core); set only "
             "where this machine has other cores than the recorded one.",
             source=_THREADS,
+        ),
+    ),
+    calls=(
+        Call(
+            call="tensorflow.random.set_seed",
+            value=str,
+            effect="Sets the global seed, which op determinism asks for.",
+            since="2.0",
+            source="https://www.tensorflow.org/api_docs/python/tf/random/set_seed",
+        ),
+        Call(
+            call="tensorflow.config.experimental.enable_op_determinism",
+            value=lambda seed: "true",
+            effect="Every operation gives the same result on the same inputs; one without a deterministic "
+            "form raises an error.",
+            since="2.8",
+            cost="Slower: tf.data runs without parallelism where that would change an order.",
+            source="https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism",
         ),
     ),
 )

@@ -19,9 +19,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from envfreeze.determinism import _force
 from envfreeze.engines._archive import pack, unpack_outputs
 from envfreeze.engines._docker_layout import Layout, home_of, layout
-from envfreeze.engines._tapes import STATE, pack_into, playing, read_state, unpack_state
+from envfreeze.engines._tapes import (
+    STATE,
+    brought,
+    is_equipped,
+    pack_into,
+    playing,
+    read_state,
+    unpack_state,
+)
 from envfreeze.errors import EnvironmentFailure, InputError
 from envfreeze.progress import Progress
 from envfreeze.records.run import Image, Job, JobResult
@@ -59,12 +68,12 @@ def run(
         carrier.put_archive("/", pack("/", _volumes(place, job), {}, store, owner=USER))
         for volume in place.volumes:
             carrier.put_archive(volume, pack(volume, place.made, place.files, store, owner=USER))
-        if job.tapes is not None:
+        if is_equipped(job):
             _bring_tapes(carrier, job)
         worker = _worker(client, image, job, place, carrier, made)
         ended = _run_worker(client, worker, job, folder, progress)
         notes = place.notes + ended.notes + _take_outputs(carrier, place, store, folder)
-        left, tape_notes = _take_tape_state(carrier, job, folder)
+        left, tape_notes, said = _take_tape_state(carrier, job, folder)
         return JobResult(
             exit_status=ended.status,
             timed_out=ended.timed_out,
@@ -75,6 +84,8 @@ def run(
             not_isolated=("network", *NOT_ISOLATED) if job.network else NOT_ISOLATED,
             notes=notes + tape_notes,
             left_tape=left,
+            settings=_force.verified(job.settings, said),
+            warned=said.warned,
         )
     except (DockerException, RequestException, tarfile.TarError) as error:
         raise _in_words(error, image) from error
@@ -87,25 +98,25 @@ _TAPES = "/opt/envfreeze"
 
 
 def _volumes(place: Layout, job: Job) -> tuple[str, ...]:
-    return place.volumes if job.tapes is None else (*place.volumes, _TAPES)
+    return place.volumes if not is_equipped(job) else (*place.volumes, _TAPES)
 
 
 def _bring_tapes(carrier: Container, job: Job) -> None:
-    with tempfile.TemporaryFile() as archive:
-        pack_into(archive, job, owner=USER)
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as archive:
+        pack_into(archive, brought(job, Path(folder), _TAPES), owner=USER)
         archive.seek(0)
         carrier.put_archive(_TAPES, archive)
 
 
 def _take_tape_state(
     carrier: Container, job: Job, folder: Path
-) -> tuple[tuple[LeftTape, ...], tuple[str, ...]]:
-    if job.tapes is None:
-        return (), ()
+) -> tuple[tuple[LeftTape, ...], tuple[str, ...], _force.Said]:
+    if not is_equipped(job):
+        return (), (), _force.Said()
     with tempfile.TemporaryDirectory(dir=folder) as state:
         chunks, _ = carrier.get_archive(f"{_TAPES}/{STATE}")
         unpack_state(chunks, Path(state))
-        return read_state(Path(state))
+        return *read_state(Path(state)), _force.read(Path(state))
 
 
 def _carrier(
@@ -142,7 +153,7 @@ def _worker(
     if not any(volume == home or home.startswith(f"{volume}/") for volume in place.volumes):
         in_memory[home] = open_to_all
     command, variables = _command(job, place), _variables(job)
-    if job.tapes is not None:
+    if is_equipped(job):
         taped, more = playing(job, command, _TAPES)
         command, variables = list(taped), variables | more
     worker = client.containers.create(

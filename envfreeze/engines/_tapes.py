@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
+from envfreeze.determinism import _force
+from envfreeze.observer.inject import SETTINGS, copy_agent, settings_variables, strict_variables
 from envfreeze.observer.tapes import first_process, source_name
 from envfreeze.records.run import Job
 from envfreeze.records.tapes import LeftTape
@@ -19,13 +21,15 @@ from envfreeze.records.tapes import LeftTape
 SHIM = "shim.so"
 TAPES = "tapes"
 STATE = "state"
-"""Names in the folder that the command finds the shim, the tapes and a place for notes in."""
+AGENT = "agent"
+"""Names in the folder that the command finds the shim, the tapes, a place for notes and the agent in."""
 
 _REFUSED = "refused"
 _MOST_BYTES = 1 << 20
 _TRY = """\
 shim=$ENVFREEZE_PRELOAD; unset ENVFREEZE_PRELOAD
-if said=$(ENVFREEZE_TAPE= LD_PRELOAD="$shim" /bin/true 2>&1) && [ -z "$said" ]
+if [ -z "$shim" ]; then :
+elif said=$(ENVFREEZE_TAPE= LD_PRELOAD="$shim" /bin/true 2>&1) && [ -z "$said" ]
 then LD_PRELOAD=$shim; export LD_PRELOAD
 else : > "$ENVFREEZE_TAPE_STATE/refused"
 fi
@@ -38,32 +42,62 @@ NOTE_REFUSED = (
 )
 
 
+def is_equipped(job: Job) -> bool:
+    """True when the command is given tapes, a seed or settings."""
+    return job.tapes is not None or job.strict is not None or bool(job.settings)
+
+
+def brought(job: Job, folder: Path, seen_as: str) -> dict[str, Path]:
+    """What has to lie at ``seen_as`` beside ``STATE``, by name; what has to be made is made in ``folder``.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    parts = {}
+    if job.preload is not None:
+        parts[SHIM] = Path(job.preload)
+    if job.tapes is not None:
+        parts[TAPES] = Path(job.tapes)
+    if job.settings:
+        parts[AGENT] = folder / AGENT
+        copy_agent(folder / AGENT)
+        settings_variables(job.settings, folder / AGENT, f"{seen_as}/{STATE}")
+    return parts
+
+
 def playing(job: Job, command: Sequence[str], folder: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The command and the variables with which a job plays its tapes.
+    """The command and the variables with which a job plays its tapes, or is given a seed and settings.
 
     Args:
         folder: absolute path, as the command sees it, of what holds ``SHIM``, ``TAPES`` and ``STATE``.
     """
-    variables = {
-        "ENVFREEZE_PRELOAD": f"{folder}/{SHIM}",
-        "ENVFREEZE_TAPE": "replay",
-        "ENVFREEZE_TAPES": f"{folder}/{TAPES}",
-        "ENVFREEZE_TAPE_STATE": f"{folder}/{STATE}",
-        **first_process(),
-    }
-    if job.network:
-        # Keys that anybody with the tapes could make again are none.
-        variables["ENVFREEZE_TAPE_KEYS"] = "real"
+    notes = f"{folder}/{STATE}"
+    variables = {"ENVFREEZE_TAPE_STATE": notes}
+    if job.preload is not None:
+        variables["ENVFREEZE_PRELOAD"] = f"{folder}/{SHIM}"
+    if job.strict is not None:
+        variables |= strict_variables(job.strict, notes, network=job.network)
+    elif job.tapes is not None:
+        variables |= {"ENVFREEZE_TAPE": "replay", "ENVFREEZE_TAPES": f"{folder}/{TAPES}", **first_process()}
+        if job.network:
+            # Keys that anybody with the tapes could make again are none.
+            variables["ENVFREEZE_TAPE_KEYS"] = "real"
+    if job.settings:
+        given = job.environment.get("PYTHONPATH", "")
+        variables["PYTHONPATH"] = f"{folder}/{AGENT}:{given}" if given else f"{folder}/{AGENT}"
+        variables |= {
+            "ENVFREEZE_SETTINGS": f"{folder}/{AGENT}/{SETTINGS}",
+            "ENVFREEZE_SETTINGS_NOTES": notes,
+        }
     return ("/bin/sh", "-c", _TRY, "sh", *command), variables
 
 
-def pack_into(stream: IO[bytes], job: Job, *, owner: int) -> None:
-    """Write a tar archive of the shim, the tapes and an empty folder for notes.
+def pack_into(stream: IO[bytes], parts: dict[str, Path], *, owner: int) -> None:
+    """Write a tar archive of what ``brought`` returned and an empty folder for notes.
 
     Raises:
         OSError: they cannot be read, or the disk is full.
     """
-    assert job.preload is not None and job.tapes is not None
 
     def owned(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = owner
@@ -71,15 +105,15 @@ def pack_into(stream: IO[bytes], job: Job, *, owner: int) -> None:
         return member
 
     with tarfile.open(fileobj=stream, mode="w") as archive:
-        archive.add(job.preload, SHIM, filter=owned)
-        archive.add(job.tapes, TAPES, filter=owned)
+        for name, path in parts.items():
+            archive.add(path, name, filter=owned)
         state = tarfile.TarInfo(STATE)
         state.type, state.mode, state.uid, state.gid = tarfile.DIRTYPE, 0o777, owner, owner
         archive.addfile(state)
 
 
 def unpack_state(chunks: Iterable[bytes], folder: Path) -> None:
-    """Take the two files of notes out of an archive of the folder ``STATE``; all else is passed over.
+    """Take the files of notes out of an archive of the folder ``STATE``; all else is passed over.
 
     Raises:
         OSError: the disk is full.
@@ -93,7 +127,11 @@ def unpack_state(chunks: Iterable[bytes], folder: Path) -> None:
     with tarfile.open(fileobj=data) as archive:
         for member in archive:
             name = member.name.rpartition("/")[2]
-            if name in ("left", _REFUSED) and member.isreg() and (text := archive.extractfile(member)):
+            if (
+                name in ("left", _REFUSED, _force.NOTES)
+                and member.isreg()
+                and (text := archive.extractfile(member))
+            ):
                 (folder / name).write_bytes(text.read(_MOST_BYTES))
 
 

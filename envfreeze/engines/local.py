@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from envfreeze.determinism import _force
 from envfreeze.engines import Check, _local_isolation, _local_process, _local_sandbox
 from envfreeze.engines._local_command import Fitted, fit, with_links_moved
 from envfreeze.engines._local_environment import Environment, failure, load, prepare
 from envfreeze.engines._local_install import find_uv
 from envfreeze.engines._local_sandbox import Mount
 from envfreeze.engines._local_unmounted import with_links_led, with_words_led
-from envfreeze.engines._tapes import SHIM, STATE, TAPES, playing, read_state
+from envfreeze.engines._tapes import STATE, brought, is_equipped, playing, read_state
 from envfreeze.engines._workspace import Workspace, collect, lay_out, scan
 from envfreeze.errors import EnvironmentFailure
 from envfreeze.progress import Progress
@@ -96,6 +97,7 @@ def _run(
     finally:
         collect(workspace, before, folder / "outputs", outside=job.writable)
     left, tape_notes = read_state(state)
+    said = _force.read(state)
     return JobResult(
         exit_status=ended.status,
         timed_out=ended.timed_out,
@@ -106,6 +108,8 @@ def _run(
         not_isolated=_local_isolation.not_isolated(view, network=job.network),
         notes=view.notes + fitted.notes + _local_process.limit_notes(job.limits) + ended.notes + tape_notes,
         left_tape=left,
+        settings=_force.verified(job.settings, said),
+        warned=said.warned,
     )
 
 
@@ -125,10 +129,12 @@ _TAPES = "/run/envfreeze"
 def _with_tapes(
     view: _local_isolation.View, fitted: Fitted, job: Job, state: Path
 ) -> tuple[_local_isolation.View, Fitted]:
-    """The command plays its tapes, when the job has some."""
-    if job.tapes is None or job.preload is None:
+    """The command plays its tapes, or is given a seed and settings, when the job has some."""
+    if not is_equipped(job):
         return view, fitted
-    parts = {SHIM: Path(job.preload), TAPES: Path(job.tapes), STATE: state}
+    brings = state.parent / "brought"
+    brings.mkdir()
+    parts = {**brought(job, brings, _TAPES), STATE: state}
     if view.isolated:
         mounts = [Mount(f"{_TAPES}/{name}", source, name == STATE) for name, source in parts.items()]
         view = view._replace(mounts=(*view.mounts, *mounts))

@@ -14,7 +14,7 @@ FAMILIES = (
     # Accelerators.
     "CUDA_", "CUBLAS_", "CUDNN_", "NVIDIA_", "NCCL_", "HIP_", "ROCR_", "HSA_", "MIOPEN_",
     # Frameworks.
-    "TORCH", "PYTORCH_", "TF_", "XLA_", "JAX_", "KERAS_",
+    "TORCH", "PYTORCH_", "TF_", "XLA_", "JAX_", "KERAS_", "POLARS_", "RAYON_", "LOKY_", "CUPY_",
     # The interpreter, the C library, the locale.
     "PYTHON", "MALLOC_", "LC_", "MATPLOTLIB",
 )  # fmt: skip

@@ -10,14 +10,19 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from envfreeze.determinism._force import text_for_agent
 from envfreeze.observer import tapes
+from envfreeze.records.settings import Setting, Strictness
 
 AGENT = Path(__file__).parent / "agent"
 _FILES = ("sitecustomize.py", "envfreeze_*.py")
 """Patterns of the files that make up the agent."""
+
+SETTINGS = "settings.txt"
+"""Name of the file beside the agent that says which settings to put in force."""
 
 
 SHIM = Path(__file__).parent / "shim" / "libenvfreeze-shim.so"
@@ -49,12 +54,66 @@ def tapes_folder(folder: Path) -> Path:
     return folder / "tapes"
 
 
+def notes_folder(folder: Path) -> Path:
+    """Where the agents and the shim write what came of settings, below the folder given to ``inject``."""
+    return folder / "notes"
+
+
+def copy_agent(folder: Path) -> None:
+    """Copy the agent, so that its folder on ``PYTHONPATH`` holds nothing else that could be imported.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir()
+    for path in (path for pattern in _FILES for path in AGENT.glob(pattern)):
+        shutil.copyfile(path, folder / path.name)
+
+
+def settings_variables(
+    settings: Sequence[Setting], agent: Path, notes: str, *, seen_as: str = ""
+) -> dict[str, str]:
+    """Write the settings beside the agent; return the variables that make it put them in force.
+
+    Args:
+        notes: the folder that what came of it is written to, as the command sees it.
+        seen_as: path of the agent as the command sees it, when it is another.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    (agent / SETTINGS).write_text(text_for_agent(settings))
+    return {"ENVFREEZE_SETTINGS": f"{seen_as or agent}/{SETTINGS}", "ENVFREEZE_SETTINGS_NOTES": notes}
+
+
+def strict_variables(strict: Strictness, notes: str, *, network: bool = True) -> dict[str, str]:
+    """What makes the shim give randomness from a seed and a clock of its own (``shim/strict.c``).
+
+    Args:
+        notes: an existing folder that the shim may write to, as the command sees it.
+        network: libraries for encryption get real randomness and times.
+    """
+    variables = {
+        "ENVFREEZE_TAPE": "seeded",
+        "ENVFREEZE_SEED": str(strict.seed),
+        "ENVFREEZE_HOLD": ",".join(strict.hold) or "nothing",
+        "ENVFREEZE_TAPES": notes,
+        **tapes.first_process(),
+    }
+    return variables | {"ENVFREEZE_TAPE_KEYS": "real"} if network else variables
+
+
 def inject(
-    environment: Mapping[str, str], *, folder: Path, project: Path, tape_limit: int | None = None
+    environment: Mapping[str, str],
+    *,
+    folder: Path,
+    project: Path,
+    tape_limit: int | None = None,
+    settings: Sequence[Setting] = (),
+    strict: Strictness | None = None,
 ) -> dict[str, str]:
     """The command's environment with the agent in it; ``folder`` is for the agent and its reports.
 
-    The agent is copied, so that its folder on ``PYTHONPATH`` holds nothing else that could be imported.
     With ``tape_limit``, in bytes, randomness and times are taped below ``tapes_folder(folder)``, if there is
     a shim.
     A folder with a colon in its name cannot be in ``PYTHONPATH``: then the run is not seen from inside.
@@ -63,10 +122,9 @@ def inject(
         OSError: the folder cannot be written.
     """
     agent = folder / "agent"
-    agent.mkdir()
+    copy_agent(agent)
     events_folder(folder).mkdir()
-    for path in (path for pattern in _FILES for path in AGENT.glob(pattern)):
-        shutil.copyfile(path, agent / path.name)
+    notes_folder(folder).mkdir()
     changed = dict(environment)
     projects = {os.fspath(project): None, os.path.realpath(project): None}
     changed["ENVFREEZE_AGENT"] = str(events_folder(folder))
@@ -75,9 +133,13 @@ def inject(
         # An empty PYTHONPATH counts as unset, while an empty entry means the current folder.
         given = environment.get("PYTHONPATH", "")
         changed["PYTHONPATH"] = f"{agent}{os.pathsep}{given}" if given else str(agent)
+    if settings:
+        changed |= settings_variables(settings, agent, str(notes_folder(folder)))
     if library := shim():
         preloaded = environment.get("LD_PRELOAD", "")
         changed["LD_PRELOAD"] = f"{library}:{preloaded}" if preloaded else str(library)
-        if tape_limit is not None:
+        if strict is not None:
+            changed |= strict_variables(strict, str(notes_folder(folder)))
+        elif tape_limit is not None:
             changed |= tapes.prepare(tapes_folder(folder), limit=tape_limit)
     return changed

@@ -11,19 +11,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from envfreeze.determinism import _force as force
 from envfreeze.observer import environment as variables
 from envfreeze.observer import inputs, outputs, programs, seen, tapes
 from envfreeze.observer.capture import DataOptions, variables_that_lead
 from envfreeze.observer.classes import load as load_classes
 from envfreeze.observer.collect import collect
 from envfreeze.observer.events import Events, read_events
-from envfreeze.observer.inject import events_folder, inject, tapes_folder
+from envfreeze.observer.inject import events_folder, inject, notes_folder, tapes_folder
 from envfreeze.observer.launch import Ended, find_program, launch
 from envfreeze.observer.parameters import parameters_of
 from envfreeze.progress import Progress, Silent
 from envfreeze.records.base import Record
 from envfreeze.records.files import FileEntry, Gap, StreamEntry
 from envfreeze.records.observation import Observation
+from envfreeze.records.settings import Profile, Setting, Strictness
 from envfreeze.store import Store
 
 
@@ -54,6 +56,9 @@ def watch(
     progress: Progress | None = None,
     environment: Mapping[str, str] | None = None,
     tape_limit: int | None = None,
+    profile: Profile = "recorded",
+    settings: Sequence[Setting] = (),
+    strict: Strictness | None = None,
 ) -> Watched:
     """Run ``command`` in ``directory`` and watch it.
 
@@ -64,6 +69,9 @@ def watch(
         passthrough: file descriptors that the command's output and error streams are forwarded to.
         environment: the command's variables; by default this process's.
         tape_limit: bytes of randomness and clock reads that are recorded; None records none.
+        profile: as which it is recorded.
+        settings: what the agent puts in force; the variables among them are in ``environment`` already.
+        strict: randomness from a seed and one clock, instead of tapes.
 
     Raises:
         InputError: the command does not exist or cannot be started, or the project's own rules for classes
@@ -79,7 +87,14 @@ def watch(
     with store.temporary() as folder:
         before, outside_before = inputs.take_snapshot(project), outputs.scan_outside(patterns)
         stdin = _Stdin()
-        injected = inject(environment, folder=folder, project=project, tape_limit=tape_limit)
+        injected = inject(
+            environment,
+            folder=folder,
+            project=project,
+            tape_limit=tape_limit,
+            settings=settings,
+            strict=strict,
+        )
         progress.step(f"running {shlex.join(command)}")
         started, began = datetime.now(UTC), time.time_ns()
         ended = launch(
@@ -99,6 +114,7 @@ def watch(
         taped, tape_gaps = (
             tapes.seal(tapes_folder(folder), store) if tapes_folder(folder).is_dir() else (None, [])
         )
+        said = force.read(notes_folder(folder))
         streams = tuple(_stream(folder / name, store, ended, number) for number, name in enumerate(_STREAMS))
     recorded = seen.without_secrets(command)
     target, executables, target_gaps = _target(run)
@@ -129,6 +145,10 @@ def watch(
         interpreters=executables,
         process_tree=seen.store_processes(seen.processes(events), store),
         tapes=taped,
+        profile=profile,
+        seed=strict.seed if strict else None,
+        settings=force.verified(settings, said),
+        warned=said.warned,
         processes=len(ended.processes | {process.pid for process in events.processes if process.pid}),
     )
     gaps = (
@@ -137,6 +157,7 @@ def watch(
         *found.gaps,
         *tape_gaps,
         *_run_gaps(run, stdin),
+        *_strict_gaps(strict, shimmed),
         *seen.command_gaps(command, recorded),
     )
     return Watched(
@@ -229,6 +250,13 @@ def _run_gaps(run: Run, stdin: _Stdin) -> list[Gap]:
         why = f"the observer failed {run.events.errors} times, first at {run.events.error}"
         gaps.append(Gap(what="some of what the run read", why=outputs.printable(why)))
     return gaps
+
+
+def _strict_gaps(strict: Strictness | None, shimmed: bool) -> list[Gap]:
+    if strict is None or shimmed:
+        return []
+    why = "this installation has no shim, so only the generators of known libraries were seeded"
+    return [Gap(what="randomness and times of the profile strict", why=why)]
 
 
 class _Stdin:

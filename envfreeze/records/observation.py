@@ -6,6 +6,7 @@ from typing import Literal
 
 from envfreeze.records.base import Bytes, Record, Seconds, Sha256
 from envfreeze.records.files import FileSet, StreamEntry, refuse_unless_plain
+from envfreeze.records.settings import Profile, Setting
 from envfreeze.records.tapes import Tapes
 
 
@@ -78,6 +79,13 @@ class Observation(Record):
     """Stored list of the programs that ran (see ``ProcessEntry``)."""
     tapes: Tapes | None = None
     """The randomness and the times that it got; None when they were not recorded."""
+    profile: Profile = "recorded"
+    seed: int | None = None
+    """Of the profile strict; None for others."""
+    settings: tuple[Setting, ...] = ()
+    """What the profile applied, with what was read back from the run's processes."""
+    warned: tuple[str, ...] = ()
+    """Operations without a deterministic form, as libraries warned of them."""
 
     def __post_init__(self) -> None:
         for path in (self.directory, self.project, *self.folders):

@@ -10,6 +10,7 @@ from envfreeze.records.base import Bytes, Record, Seconds, Sha256
 from envfreeze.records.comparison import Comparison
 from envfreeze.records.environment import Cpu
 from envfreeze.records.files import FileEntry, FileSet, StreamEntry
+from envfreeze.records.settings import Profile, Setting, Strictness
 from envfreeze.records.tapes import LeftTape
 
 
@@ -68,6 +69,10 @@ class Job(Record):
     """Library of this machine that is preloaded into the command, so that it plays ``tapes``."""
     tapes: str | None = None
     """Folder of this machine with the tapes of the recorded run."""
+    strict: Strictness | None = None
+    """Randomness from a seed and one clock, instead of tapes."""
+    settings: tuple[Setting, ...] = ()
+    """What the agent puts in force and reads back in every Python of the command."""
 
 
 class JobResult(Record):
@@ -86,16 +91,10 @@ class JobResult(Record):
     notes: tuple[str, ...] = ()
     left_tape: tuple[LeftTape, ...] = ()
     """Where the command asked for other randomness or times than the recorded run, in that order."""
-
-
-class Setting(Record):
-    """One determinism switch as applied to a replay."""
-
-    variable: str
-    value: str
-    library: str
-    why: str
-    source: str
+    settings: tuple[Setting, ...] = ()
+    """Those of the job, with what was read back."""
+    warned: tuple[str, ...] = ()
+    """Operations without a deterministic form, as libraries warned of them."""
 
 
 class Run(Record):
@@ -112,7 +111,12 @@ class Run(Record):
     exit_status: int
     timed_out: bool = False
     duration: Seconds = 0.0
+    profile: Profile = "recorded"
+    seed: int | None = None
+    """Of the profile strict; None for others."""
     settings: tuple[Setting, ...] = ()
+    warned: tuple[str, ...] = ()
+    """Operations without a deterministic form, as libraries warned of them."""
     stdout: StreamEntry
     stderr: StreamEntry
     outputs: FileSet = FileSet()
@@ -128,3 +132,6 @@ class Run(Record):
     comparison: Comparison | msgspec.UnsetType = msgspec.UNSET
     folder: str = ""
     """Where the record and the outputs lie."""
+
+
+__all__ = ["Image", "Job", "JobResult", "Limits", "Mounted", "Profile", "Run", "Setting", "Strictness"]

@@ -296,9 +296,20 @@ def _watch_parameters(watcher: _Watcher, folder: str) -> None:
         watcher.error = watcher.error or "parameters: %s: %s" % (type(error).__name__, error)
 
 
+def _put_in_force(folder: str) -> None:
+    """Make the calls of the run's determinism profile (see ``envfreeze_settings.py``)."""
+    if not os.environ.get("ENVFREEZE_SETTINGS"):
+        return
+    try:
+        _load("envfreeze_settings", folder + "/envfreeze_settings.py").start(folder, _load)
+    except Exception:
+        pass  # the record then says that nothing was read back
+
+
 def start(own_folder: str) -> Callable[[], None] | None:
     """Begin to watch this process; return a function that hides ``sitecustomize``, or None."""
     folder = os.environ.get("ENVFREEZE_AGENT", "")
+    _put_in_force(own_folder)
     if not folder:
         return None
     sys.path[:] = [entry for entry in sys.path if entry != own_folder]

@@ -72,7 +72,9 @@ static int64_t through_tape(struct thread *thread, clockid_t clock, int64_t real
   if (stream->ignored) {
     thread->offset[class] = 0;
   } else {
-    if (!play_take(thread, stream, &value)) {
+    if (tape_seeded) {
+      value = strict_clock(stream, class);
+    } else if (!play_take(thread, stream, &value)) {
       value = real + __atomic_load_n(&clock_offset[class], __ATOMIC_RELAXED);
       int64_t last = __atomic_load_n(&last_given[class], __ATOMIC_RELAXED);
       if (value <= last) value = last + 1;
@@ -134,6 +136,7 @@ EXPORT time_t time(time_t *where) {
     struct stream *stream = tape_stream(thread, asker, SECONDS);
     int64_t value;
     if (stream && tape_mode == TAPE_RECORD) tape_put(stream, now);
+    else if (stream && tape_seeded) now = stream->ignored ? now : strict_clock(stream, 0) / BILLION;
     else if (stream && play_take(thread, stream, &value)) now = value;
     else if (stream) now += clock_offset[0] / BILLION;
     if (stream && tape_mode == TAPE_REPLAY && !clock_known[0]) {

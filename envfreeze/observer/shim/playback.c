@@ -56,6 +56,7 @@ void play_open(uint64_t process) {
   parts = NULL;
   part_count = table_size = 0;
   lines = 0;
+  if (tape_seeded) return;
   snprintf(name, sizeof name, "%s/%016llx.tape", tape_folder(), (unsigned long long)process);
   int descriptor = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC, 0);
   if (descriptor < 0) return;
@@ -149,7 +150,7 @@ static void one_line(char *text) {
  * the program's own Python code, reason. */
 static void leave(struct thread *thread, struct stream *stream, const char *why) {
   char name[3200], inner[512] = "", place[512] = "", line[2600];
-  if (stream->over) return;
+  if (stream->over || tape_seeded) return;
   stream->over = 1;
   if (lines++ >= MOST_LINES) return;
   if (stream->site->interpreter) python_place(stream->source == ENTROPY, inner, place, sizeof place);

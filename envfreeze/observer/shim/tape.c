@@ -183,6 +183,7 @@ static struct stream *new_stream(struct thread *thread) {
 /* CPython's own reads of the monotonic clock are for its lock waits: how many there are depends on contention.
  * What programs read comes through functions of the module time, which python.c marks. */
 static int is_ignored(const struct site *site, unsigned source) {
+  if (tape_seeded) return strict_ignores(site, source);
   if (source == ENTROPY) return tape_mode == TAPE_REPLAY && tape_real_keys && site->keys;
   return site->interpreter && !site->marked && python_marks() && source >= CLOCK &&
          clock_class((clockid_t)(source - CLOCK)) != 0;
@@ -200,7 +201,7 @@ static struct stream *find(struct thread *thread, const void *caller, unsigned s
   struct stream *stream = new_stream(thread);
   if (!stream) return NULL;
   stream->key = key;
-  stream->random = key;
+  stream->random = tape_seeded ? strict_random(key) : key;
   stream->site = site;
   stream->source = source;
   stream->older = thread->streams;
@@ -285,7 +286,7 @@ __attribute__((constructor)) static void start(void) {
     if (!strcmp(mode, "record")) {
       open_budget();
       if (budget) tape_mode = TAPE_RECORD;
-    } else if (!strcmp(mode, "replay")) {
+    } else if (strict_start(mode) || !strcmp(mode, "replay")) {
       play_open(process_id());
       tape_mode = TAPE_REPLAY;
     }

@@ -146,6 +146,17 @@ void processes_start(void);
 void tape_opened(int descriptor, const char *path);
 void entropy_through_tape(void *bytes, size_t size, const void *caller);
 
+/* strict.c */
+extern int tape_seeded;           /* playing without a tape: all comes from the seed */
+int strict_start(const char *mode);
+int strict_ignores(const struct site *site, unsigned source);
+uint64_t strict_random(uint64_t key);
+int64_t strict_clock(const struct stream *stream, int class);
+int64_t strict_time(void);        /* of this thread, for those that it makes */
+void strict_begin(int64_t time);
+void strict_reached(clockid_t clock, const struct timespec *deadline);
+void strict_slept(int64_t seconds, int64_t nanoseconds);
+
 /* waits.c */
 struct timespec wait_moved(clockid_t clock, const struct timespec *deadline);
 

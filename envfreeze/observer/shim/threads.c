@@ -60,6 +60,7 @@ struct beginning {
   void *(*function)(void *);
   void *argument;
   uint64_t id;
+  int64_t time;
   char name[32];
 };
 
@@ -67,6 +68,7 @@ static void *begin(void *data) {
   struct beginning beginning = *(struct beginning *)data;
   free(data);
   thread_new(beginning.id, beginning.name);
+  strict_begin(beginning.time);
   return beginning.function(beginning.argument);
 }
 
@@ -79,6 +81,7 @@ EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *rest
   unsigned number = parent->children++;
   beginning->function = function;
   beginning->argument = argument;
+  beginning->time = strict_time();
   beginning->id = tape_hash(parent->id, &number, sizeof number);
   size_t length = strlen(parent->name);
   snprintf(beginning->name, sizeof beginning->name, "%s", parent->name);

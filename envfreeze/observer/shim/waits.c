@@ -46,18 +46,24 @@ static struct timespec moved_by_guess(const struct timespec *deadline) {
   return wait_moved(monotonic < real ? CLOCK_MONOTONIC : CLOCK_REALTIME, deadline);
 }
 
+/* Some of them return the error, others set errno. */
+static int timed_out(int result) { return result == ETIMEDOUT || (result == -1 && errno == ETIMEDOUT); }
+
 #define WAIT(name, parameters, arguments, clock) \
   EXPORT int name parameters { \
     NEXT(name); \
     int kept = errno; \
     struct timespec at; \
     KEEP_CHECKS(deadline); \
+    const struct timespec *given = deadline; \
     if (deadline) { \
       at = wait_moved(clock, deadline); \
       deadline = &at; \
     } \
     errno = kept; \
-    return next arguments; \
+    int done = next arguments; \
+    if (done != 0 && given && tape_seeded && timed_out(done)) strict_reached(clock, given); \
+    return done; \
   }
 typedef const struct timespec *restrict deadline_t;
 
@@ -88,14 +94,25 @@ EXPORT int pthread_cond_timedwait(pthread_cond_t *restrict c, pthread_mutex_t *r
   int kept = errno;
   struct timespec at = moved_by_guess(deadline);
   errno = kept;
-  return next(c, m, &at);
+  int result = next(c, m, &at);
+  /* CPython waits like this for its own lock only, for as long as others keep it. */
+  if (result == ETIMEDOUT && tape_seeded && !python_marks())
+    strict_reached(deadline->tv_sec > FAR / BILLION * 10000 ? CLOCK_REALTIME : CLOCK_MONOTONIC, deadline);
+  return result;
 }
 
 EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted, struct timespec *left) {
   NEXT(clock_nanosleep);
-  if (!(flags & TIMER_ABSTIME) || !wanted) return next(clock, flags, wanted, left);
+  int result;
+  if (!(flags & TIMER_ABSTIME) || !wanted) {
+    result = next(clock, flags, wanted, left);
+    if (result == 0 && wanted) strict_slept(wanted->tv_sec, wanted->tv_nsec);
+    return result;
+  }
   struct timespec at = wait_moved(clock, wanted);
-  return next(clock, flags, &at, left);
+  result = next(clock, flags, &at, left);
+  if (result == 0) strict_reached(clock, wanted);
+  return result;
 }
 
 static struct itimerspec moved_timer(const struct itimerspec *wanted) {
