@@ -1,4 +1,4 @@
-.PHONY: check test lint bench
+.PHONY: check test slow lint bench
 
 check: lint test
 
@@ -9,6 +9,9 @@ lint:
 
 test:
 	.venv/bin/pytest -n auto
+
+slow:
+	.venv/bin/pytest -m slow
 
 bench:
 	.venv/bin/python benchmarks/run.py
