@@ -157,19 +157,23 @@ def _objects(pair: _Pair, tally: Tally) -> list[_Pair]:
 
 def _sort_key(value: Value, depth: int = 0) -> str:
     """Text by which the members of a set are put in order."""
-    if depth > 8:
+    if depth > 3:
         return "…"
     if isinstance(value, Object):
         value = [value.kind, value.parts]
     if isinstance(value, dict):
         return (
-            "{" + ",".join(sorted(f"{key}:{_sort_key(item, depth + 1)}" for key, item in value.items())) + "}"
+            "{"
+            + ",".join(
+                sorted(f"{key}:{_sort_key(item, depth + 1)}" for key, item in list(value.items())[:50])
+            )
+            + "}"
         )
     if isinstance(value, list):
-        return "[" + ",".join(_sort_key(item, depth + 1) for item in value) + "]"
+        return "[" + ",".join(_sort_key(item, depth + 1) for item in value[:50]) + "]"
     if isinstance(value, Unordered):
-        return "{" + ",".join(sorted(_sort_key(item, depth + 1) for item in value.items)) + "}"
-    return repr(value)
+        return "{" + ",".join(sorted(_sort_key(item, depth + 1) for item in value.items[:50])) + "}"
+    return brief(value)
 
 
 def _mapping(pair: _Pair, tally: Tally) -> list[_Pair]:
@@ -192,6 +196,8 @@ def _mapping(pair: _Pair, tally: Tally) -> list[_Pair]:
 
 
 def _place(where: str, key: str) -> str:
+    if not key:
+        return where
     if _PLAIN_KEY.fullmatch(key):
         return f"{where}.{key}"
     return f"{where}[{shown(json.dumps(key, ensure_ascii=False))}]"

@@ -20,6 +20,7 @@ from envfreeze.compare._contents import compare_contents, deeper
 from envfreeze.compare._limits import missing
 from envfreeze.compare._members import unpack
 from envfreeze.compare._tally import Tally
+from envfreeze.compare.text import recognises as is_text
 from envfreeze.records.verdict import Verdict
 
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -69,13 +70,42 @@ _OPENERS: dict[bytes, Callable[[Path], Any]] = {
 }
 
 
+_ZLIB = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
+"""zlib (RFC 1950) at its usual levels, as joblib writes."""
+
+
+class _Zlib(io.RawIOBase):
+    """What a zlib stream unpacks to."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._reader = zlib.decompressobj()
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._reader.eof:
+            data = self._reader.unconsumed_tail or self._file.read(_STEP)
+            if part := self._reader.decompress(data, max(size, 1)):
+                return part
+            if not data:
+                raise EOFError("the end is missing")
+        if self._reader.unused_data or self._file.read(1):
+            raise EOFError("something follows the end")
+        return b""
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 def _opener(head: bytes) -> Callable[[Path], Any] | None:
+    if head.startswith(_ZLIB):
+        return _Zlib
     return next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
 
 
 def recognises(sample: Sample) -> bool:
-    """By the first bytes."""
-    return _opener(sample.head) is not None
+    """By the first bytes; those of zlib are few, so that nothing which may be text is taken for it."""
+    return _opener(sample.head) is not None and not (sample.head.startswith(_ZLIB) and is_text(sample))
 
 
 def compare(original: Path, replay: Path, options: Options) -> Finding:
