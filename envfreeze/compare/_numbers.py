@@ -67,7 +67,9 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None and _LEADING_ZERO.match(text) is None
 
 
-def agreement(original: str, replay: str, options: Options) -> tuple[Agreement, float]:
+def agreement(
+    original: str, replay: str, options: Options, default: Tolerance = FLOAT64
+) -> tuple[Agreement, float]:
     """How two numbers for which ``is_number`` holds agree, and their relative difference.
 
     Values are decimal and exact, whatever their size. Two integers agree only when they are equal, unless the
@@ -87,17 +89,17 @@ def agreement(original: str, replay: str, options: Options) -> tuple[Agreement, 
         same_sign = bool(first) or first.is_signed() == second.is_signed()
         return (Agreement.EQUAL if same_sign else Agreement.CLOSE), 0.0
     integers = _INTEGER.fullmatch(original) is not None and _INTEGER.fullmatch(replay) is not None
-    allowed = tolerance(options, EXACT if integers else FLOAT64)
+    allowed = tolerance(options, EXACT if integers else default)
     return _within(first, second, allowed)
 
 
-def steps_apart(original: str, replay: str) -> str:
+def steps_apart(original: str, replay: str, *, single: bool = False) -> str:
     """How far apart: in the last digit shown or, where all digits are shown, in ULP of a float64."""
     digits = max(len(_digits(text)) for text in (original, replay))
     try:
         first, second = Decimal(original), Decimal(replay)
-        if digits >= _ALL_DIGITS:
-            apart = abs(_position(float(first)) - _position(float(second)))
+        if single or digits >= _ALL_DIGITS:
+            apart = abs(_position(float(first), single) - _position(float(second), single))
             return f"{apart} ULP" if apart < 1 << 20 else ""
         exponent = min(first.as_tuple().exponent, second.as_tuple().exponent, key=int)
         units = _CONTEXT.subtract(second, first).copy_abs().scaleb(-int(exponent))
@@ -114,10 +116,11 @@ def _digits(text: str) -> str:
     return re.sub(r"[eE].*|\D", "", text).lstrip("0")
 
 
-def _position(value: float) -> int:
-    """Of a float64 on the line of all of them; both zeros are one point."""
-    raw: int = struct.unpack("<q", struct.pack("<d", value))[0]
-    return raw if raw >= 0 else -(raw + (1 << 63))
+def _position(value: float, single: bool) -> int:
+    """Of a float64, or float32, on the line of all of them; both zeros are one point."""
+    integer, real, bits = ("<i", "<f", 31) if single else ("<q", "<d", 63)
+    raw: int = struct.unpack(integer, struct.pack(real, value))[0]
+    return raw if raw >= 0 else -(raw + (1 << bits))
 
 
 def _within(first: Decimal, second: Decimal, allowed: Tolerance) -> tuple[Agreement, float]:

@@ -128,7 +128,8 @@ KEY_RULES = (
         name="date",
         keys=_words(
             "timestamp date datetime created created_at started started_at finished finished_at "
-            "ended_at completed_at generated generated_at saved_at updated_at run_date"
+            "ended_at completed_at generated generated_at saved_at updated_at run_date "
+            "modified modified_at lastmodified date_saved train_finish_time"
         ),
         looks_like=looks_like_moment,
         description="a key that names the run's own time, with a value that is a date or a time",

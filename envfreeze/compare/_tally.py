@@ -8,7 +8,15 @@ from msgspec.structs import replace
 
 from envfreeze.compare import Finding, Options
 from envfreeze.compare._aliases import names_set_aside
-from envfreeze.compare._numbers import FLOAT64, Agreement, agreement, steps_apart, tolerance
+from envfreeze.compare._numbers import (
+    FLOAT32,
+    FLOAT64,
+    Agreement,
+    Tolerance,
+    agreement,
+    steps_apart,
+    tolerance,
+)
 from envfreeze.records.comparison import Difference
 from envfreeze.records.verdict import Verdict
 
@@ -122,11 +130,12 @@ class Tally:
         *,
         spelling_counts: bool = False,
         group: str = "",
+        default: Tolerance = FLOAT64,
     ) -> None:
         """Two written numbers. With ``spelling_counts``, equal values in other digits are only close."""
-        how, relative = agreement(original, replay, self.options)
+        how, relative = agreement(original, replay, self.options, default)
         if how is Agreement.DIFFERENT:
-            apart = steps_apart(original, replay) if group else ""
+            apart = steps_apart(original, replay, single=default is FLOAT32) if group else ""
             self.differ(where, original, replay, ", ".join(filter(None, (note, apart))), group=group)
         elif how is Agreement.CLOSE or (spelling_counts and original != replay):
             self.near(where, original, replay, relative, note)

@@ -10,6 +10,7 @@ from envfreeze.compare import Finding, NotThisKind, Options
 from envfreeze.compare._arrays import compare_arrays
 from envfreeze.compare._contents import compare_blobs
 from envfreeze.compare._floats import Encoding
+from envfreeze.compare._numbers import FLOAT32, FLOAT64
 from envfreeze.compare._set_aside import key_rule
 from envfreeze.compare._tally import ONLY_ORIGINAL, ONLY_REPLAY, Tally, shown
 from envfreeze.records.verdict import Verdict
@@ -19,6 +20,10 @@ class Number(NamedTuple):
     """A number as it was written, so that no digit is lost."""
 
     text: str
+
+
+class Single(Number):
+    """A float of 4 bytes, so written that it can be had back."""
 
 
 class Array(NamedTuple):
@@ -111,11 +116,10 @@ def _compare(pair: _Pair, tally: Tally, step: str) -> list[_Pair]:
             tally.differ(where, f"{len(one)} items", f"{len(two)} items")
         return [_Pair(f"{where}[{index}]", one[index], two[index], True) for index in range(shared)]
     elif isinstance(one, Number):
-        if one.text != two.text and step:
-            name = where.removeprefix("$.")
-            tally.number(f"{name} at {step}", one.text, two.text, group=name)
-        else:
-            tally.number(where, one.text, two.text)
+        name = _bare(where) if step else ""
+        default = FLOAT32 if isinstance(one, Single) else FLOAT64
+        label = f"{name} at {step}" if step else where
+        tally.number(label, one.text, two.text, group=name, default=default)
     elif isinstance(one, Array):
         _arrays(where, one, two, tally)
     elif isinstance(one, Blob):
@@ -133,8 +137,13 @@ def _compare(pair: _Pair, tally: Tally, step: str) -> list[_Pair]:
     return []
 
 
+def _bare(where: str) -> str:
+    """A place without the root: ``$["train/loss"]`` is ``train/loss``."""
+    return re.sub(r'^\$(?:\.|\["(.*)"\]$)', r"\1", where)
+
+
 def _arrays(where: str, one: Array, two: Array, tally: Tally) -> None:
-    name = where.removeprefix("$.")
+    name = _bare(where)
     if one.encoding != two.encoding:
         names = [side.encoding.name if side.encoding else str(side.data.dtype) for side in (one, two)]
         tally.differ(name, names[0], names[1], "type")
@@ -184,7 +193,7 @@ def _mapping(pair: _Pair, tally: Tally) -> list[_Pair]:
         if key not in two:
             tally.differ(place, brief(value), "", ONLY_ORIGINAL)
             continue
-        rule = key_rule(key, value, two[key], in_data=in_data)
+        rule = key_rule(key, _plain(value), _plain(two[key]), in_data=in_data)
         if rule is not None:
             tally.aside(rule.name)
         else:
@@ -193,6 +202,13 @@ def _mapping(pair: _Pair, tally: Tally) -> list[_Pair]:
         if key not in one:
             tally.differ(_place(where, key), "", brief(two[key]), ONLY_REPLAY)
     return inside
+
+
+def _plain(value: Value) -> Value:
+    """The text of an element of XML that has no more than its type beside it."""
+    if isinstance(value, Object) and "" in value.parts and set(value.parts) <= {"", "@type"}:
+        return value.parts[""]
+    return value
 
 
 def _place(where: str, key: str) -> str:
