@@ -1,0 +1,165 @@
+"""PDF documents (ISO 32000), object by object from the document's catalogue, streams unpacked.
+
+No results are: the dates, the identifier of the file (14.4), the numbers and order of objects, and
+compression. In the text of a page the first place that differs is named.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
+from envfreeze.compare._limits import budget, missing, whole
+from envfreeze.compare._numbers import is_number
+from envfreeze.compare._tally import Tally
+from envfreeze.compare._tree import Blob, Number, Object, Value, add_trees
+
+MAX_OBJECTS = 300_000
+_DATES = ("/CreationDate", "/ModDate", "/LastModified")
+_DATE = re.compile(r"D:\d{4}[\d+\-'Z]*")
+_XMP_DATE = re.compile(
+    rb"(<xmp:(?:CreateDate|ModifyDate|MetadataDate)>)[0-9T:.+\-Z]*(<)|(<xmpMM:\w+ID>)[^<]*(<)"
+)
+
+
+def recognises(sample: Sample) -> bool:
+    """By the first bytes."""
+    return sample.head.startswith(b"%PDF-")
+
+
+def compare(original: Path, replay: Path, options: Options) -> Finding:
+    """By objects.
+
+    Raises:
+        NotThisKind: pypdf is not installed, the document is damaged, encrypted or too large.
+    """
+    try:
+        import pypdf
+    except ImportError:
+        raise missing("pypdf") from None
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    readers = []
+    for path in (original, replay):
+        try:
+            reader = pypdf.PdfReader(io.BytesIO(whole(path)), strict=True)
+            if reader.is_encrypted:
+                raise NotThisKind("it is encrypted")
+            readers.append(_Document(reader))
+        except NotThisKind:
+            raise
+        except Exception as error:  # of many types, as pypdf meets what it meets
+            raise NotThisKind(f"damaged ({type(error).__name__})") from None
+    one, two = readers
+    tally = Tally(options)
+    for name in ("date", "identifier of the file"):
+        if one.asides.get(name) != two.asides.get(name):
+            tally.aside(name)
+    add_trees(one.tree, two.tree, tally, root="document")
+    finding = tally.finding("the same objects; their numbers, order or compression differ")
+    if tally.differing:
+        words = _texts(one.reader, two.reader, options)
+        if words:
+            tally_text = Tally(options)
+            tally_text.differ(*words)
+            from msgspec.structs import replace
+
+            found = tally_text.finding("")
+            finding = replace(
+                finding,
+                reason=f"{found.reason}; {finding.reason}",
+                differences=found.differences + finding.differences[: options.max_differences - 1],
+            )
+    return finding
+
+
+class _Document:
+    """A document as a tree, with what was taken out of it."""
+
+    def __init__(self, reader: Any) -> None:
+        self.reader = reader
+        self.asides: dict[str, str] = {}
+        self.met: dict[tuple[int, int], Value] = {}
+        self.count = 0
+        trailer = {key: value for key, value in reader.trailer.items() if key in ("/Root", "/Info", "/ID")}
+        self.asides["identifier of the file"] = str(trailer.pop("/ID", ""))
+        self.tree = self._mapping(trailer, 0)
+        self.tree["version"] = str(reader.pdf_header)
+
+    def _value(self, value: Any, depth: int) -> Value:
+        from pypdf import generic
+
+        self.count += 1
+        if self.count > MAX_OBJECTS or depth > 400:
+            raise NotThisKind("it has too many objects, or they are nested too deeply")
+        if isinstance(value, generic.IndirectObject):
+            key = value.idnum, value.generation
+            if key not in self.met:
+                holder = self.met[key] = Object("object", {})
+                holder.parts[""] = self._value(value.get_object(), depth + 1)
+            return self.met[key]
+        if isinstance(value, generic.StreamObject):
+            return self._stream(value, depth)
+        if isinstance(value, generic.DictionaryObject):
+            return self._mapping(value, depth)
+        if isinstance(value, generic.ArrayObject):
+            return [self._value(item, depth + 1) for item in value]
+        if isinstance(value, generic.NullObject) or value is None:
+            return None
+        text = str(value.value if isinstance(value, generic.BooleanObject) else value)
+        return Number(text) if is_number(text) and not isinstance(value, str) else f"{_kind(value)}{text}"
+
+    def _mapping(self, value: Any, depth: int) -> dict[str, Value]:
+        from pypdf import generic
+
+        result: dict[str, Value] = {}
+        for key in value:
+            item = value.raw_get(key) if isinstance(value, generic.DictionaryObject) else value[key]
+            if key in _DATES and _DATE.fullmatch(str(item)):
+                self.asides["date"] = self.asides.get("date", "") + str(item)
+                item = generic.NameObject("/date")
+            result[str(key).removeprefix("/")] = self._value(item, depth + 1)
+        return result
+
+    def _stream(self, value: Any, depth: int) -> Value:
+        """Unpacked where the filter is for any data; a picture's own compression stays."""
+        parts = {
+            key: value.raw_get(key) for key in value if key not in ("/Length", "/Filter", "/DecodeParms")
+        }
+        filters = str(value.get("/Filter", ""))
+        data = bytes(value._data)
+        if filters and not any(name in filters for name in ("DCT", "JPX", "CCITT", "JBIG2")):
+            data = bytes(value.get_data())
+        elif filters:
+            parts["/Filter"] = value.raw_get("/Filter")
+        budget().spend(len(data))
+        if str(value.get("/Subtype", "")) == "/XML":
+            dates = b"".join(match[0] for match in _XMP_DATE.finditer(data))
+            self.asides["date"] = self.asides.get("date", "") + dates.decode("latin-1")
+            data = _XMP_DATE.sub(rb"\1\2\3\4", data)
+        holder = {key: parts[key] for key in parts}
+        return Object("stream", {**self._mapping(holder, depth), "": Blob(data)})
+
+
+def _kind(value: Any) -> str:
+    """A name is told from a text."""
+    return "" if str(value).startswith("/") else "text " if isinstance(value, str) else ""
+
+
+def _texts(one: Any, two: Any, options: Options) -> tuple[str, str, str] | None:
+    """The first line of text that differs."""
+    try:
+        for number, pages in enumerate(zip(one.pages, two.pages, strict=False), 1):
+            lines = [page.extract_text().splitlines() for page in pages]
+            for first, second in zip(*lines, strict=False):
+                if first != second:
+                    return f"page {number}", first, second
+    except Exception:  # the text is only for the reason
+        return None
+    return None
+
+
+COMPARATOR = Comparator(name="pdf", priority=77, recognises=recognises, compare=compare, isolated=True)
