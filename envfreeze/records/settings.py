@@ -33,5 +33,5 @@ class Strictness(Record):
     """What makes a run strict, beside its variables."""
 
     seed: int = 0
-    hold: tuple[str, ...] = ("entropy", "clock")
+    hold: tuple[str, ...] = ("entropy", "clock", "order")
     """Sources that are made from the seed and the fixed start; others stay as they are."""
