@@ -187,6 +187,19 @@ class Cuda(Record):
     """Where each version was read, for example ``nvidia-cudnn-cu12 9.1.0.70``."""
 
 
+class Submodule(Record):
+    """One repository inside of another (git-submodule(1))."""
+
+    path: str
+    """Relative to the repository around it all."""
+    commit: str | None = None
+    """What is checked out; None when nothing is."""
+    dirty: bool = False
+    """True when it is not the commit that the repository around it names, or has changes of its own."""
+    diff: Sha256 | None = None
+    """Stored ``git diff HEAD`` of its own changes."""
+
+
 class Git(Record):
     """The state of version control at the freeze."""
 
@@ -197,3 +210,4 @@ class Git(Record):
     dirty: bool = False
     diff: Sha256 | None = None
     """Stored ``git diff HEAD`` when dirty."""
+    submodules: tuple[Submodule, ...] = ()

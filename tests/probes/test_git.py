@@ -119,6 +119,56 @@ def test_no_program_of_the_configuration_is_run(repository: Path, tmp_path: Path
     assert not (tmp_path / "sprung").exists()
 
 
+@pytest.fixture
+def with_submodule(repository: Path, tmp_path: Path) -> Path:
+    """The repository with another one in ``vendor/lib``."""
+    library = tmp_path / "library"
+    library.mkdir()
+    git(library, "init", "-q")
+    (library / "lib.py").write_text("x = 1\n")
+    git(library, "add", ".")
+    git(library, "commit", "-qm", "lib")
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(library), "vendor/lib")
+    git(repository, "commit", "-qm", "two")
+    return repository
+
+
+def test_submodules(with_submodule: Path) -> None:
+    inside = with_submodule / "vendor/lib"
+    value = inspected(with_submodule).value
+    assert not value.dirty
+    assert [(item.path, item.commit, item.dirty) for item in value.submodules] == [
+        ("vendor/lib", git(inside, "rev-parse", "HEAD"), False)
+    ]
+    (inside / "lib.py").write_text("x = 2\n")
+    value = inspected(with_submodule).value
+    assert value.dirty and value.diff is None
+    diff = Store(with_submodule).verified(value.submodules[0].diff, what="the difference").read_bytes()
+    assert b"+x = 2" in diff
+    git(inside, "commit", "-qam", "further")
+    value = inspected(with_submodule).value
+    assert value.dirty and value.submodules[0].dirty and value.submodules[0].diff is None
+    assert value.submodules[0].commit == git(inside, "rev-parse", "HEAD")
+
+
+def test_a_submodule_that_is_not_checked_out(with_submodule: Path) -> None:
+    git(with_submodule, "submodule", "deinit", "-q", "-f", "vendor/lib")
+    (found,) = inspected(with_submodule).value.submodules
+    assert (found.path, found.commit, found.dirty) == ("vendor/lib", None, False)
+
+
+def test_no_program_of_a_submodules_configuration_is_run(with_submodule: Path, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\n")
+    trap.chmod(0o755)
+    inside = with_submodule / "vendor/lib"
+    for key in ("core.fsmonitor", "diff.external", "diff.x.textconv"):
+        git(inside, "config", key, str(trap))
+    (inside / "lib.py").write_text("x = 2\n")
+    assert inspected(with_submodule).value.submodules[0].dirty
+    assert not (tmp_path / "sprung").exists()
+
+
 def test_repository_of_another_user(repository: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder away")
