@@ -26,6 +26,7 @@ from envfreeze.records.comparison import Comparison
 from envfreeze.records.files import FileEntry, FileSet, StreamEntry
 from envfreeze.records.lock import Lock
 from envfreeze.records.run import Image, Job, JobResult, Run, Setting
+from envfreeze.records.verdict import Verdict
 from envfreeze.store import Store
 
 T = TypeVar("T")
@@ -107,7 +108,23 @@ def compare_with_original(
     useful = tuple(alias for alias in aliases if alias[1] and alias[2] and alias[1] != alias[2])
     options = msgspec.structs.replace(options, aliases=options.aliases + useful)
     comparison = compare_sets(original, again, options, uncompared=uncompared)
+    if comparison.verdict is Verdict.DIFFERENT and run.code == "recorded":
+        comparison = _with_sweep(comparison, run, store, again)
     return with_claims(comparison, check(claims, original, again)) if claims else comparison
+
+
+def _with_sweep(comparison: Comparison, run: Run, store: Store, replay: Side) -> Comparison:
+    """What the sweep of the same lock says of the difference, when there is one."""
+    from envfreeze import statistics
+    from envfreeze.sweeps.files import of_project
+
+    sweeps = [sweep for _, sweep in of_project(store, run.lock)]
+    if not sweeps or not statistics.available():
+        return comparison
+    from envfreeze.sweeps.judge import for_comparison, with_sweep
+
+    sweep = for_comparison(sweeps)
+    return with_sweep(comparison, sweep, replay) if sweep is not None else comparison
 
 
 def _only_matching(outputs: dict[str, T], patterns: Sequence[str]) -> dict[str, T]:

@@ -32,6 +32,7 @@ from envfreeze.engines._tapes import (
     unpack_state,
 )
 from envfreeze.errors import EnvironmentFailure, InputError
+from envfreeze.files import stop_if_told
 from envfreeze.progress import Progress
 from envfreeze.records.run import Image, Job, JobResult
 from envfreeze.records.tapes import LeftTape
@@ -261,6 +262,7 @@ def _wait(reader: threading.Thread, limit: float | None) -> bool:
     """Wait for the streams' end; True when the limit came first. Short naps let Ctrl-C through."""
     deadline = None if limit is None else time.monotonic() + limit
     while reader.is_alive():
+        stop_if_told()
         left = 1.0 if deadline is None else deadline - time.monotonic()
         if left <= 0:
             return True

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from envfreeze.files import stop_if_told
 from envfreeze.progress import Progress
 from envfreeze.records.run import Limits
 
@@ -138,6 +139,7 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits, started: float) -> 
     kill_at = None
     look_at = started
     while True:
+        stop_if_told()
         try:
             process.wait(0.25)
         except subprocess.TimeoutExpired:

@@ -36,7 +36,8 @@ def compare(
 
     Args:
         first, second: values of each metric over the runs, at least two each.
-        margin: the difference of means that does not matter, in the metrics' unit; equivalence is then tested.
+        margin: the difference of means that does not matter, in the metrics' unit; then equivalence is
+            tested.
         alpha: the rate of false alarms over all metrics together.
 
     Raises:

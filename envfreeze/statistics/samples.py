@@ -64,8 +64,8 @@ def prediction_p(value: float, values: Sequence[float]) -> float | None:
     """Two-sided p of ``value`` as one more draw from where ``values`` come from.
 
     Student's prediction interval of one future observation: t = (x − mean) / (s √(1 + 1/n)) with n − 1
-    degrees of freedom (Hahn and Meeker, Statistical Intervals, 1991, section 4.7). Without any spread only the same
-    value fits. None for fewer than two values.
+    degrees of freedom (Hahn and Meeker, Statistical Intervals, 1991, section 4.7). Without any spread
+    only the same value fits. None for fewer than two values.
     """
     count = len(values)
     if count < 2:
