@@ -37,7 +37,7 @@ class Sweep(Record):
     command: tuple[str, ...]
     factors: tuple[str, ...]
     seed_to: str = ""
-    """What took the seed: an option of the command, a variable, or nothing that is known."""
+    """What took the seed: an option or word of the command, a variable, or the profile strict."""
     first: int = 1
     """The first seed."""
     named: tuple[str, ...] = ()

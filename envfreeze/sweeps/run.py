@@ -31,6 +31,8 @@ from envfreeze.sweeps.width import machine, width
 MAX_KEPT = 4 << 20
 """Bytes of an output that is kept of each run, when metrics are read from it."""
 MAX_RUNS = 10_000
+STRICT = "the profile strict"
+"""Where the seed goes when the command takes none."""
 
 
 class _Plan(NamedTuple):
@@ -102,9 +104,12 @@ def sweep(
     untaped, _, _ = playable(lock, store, "off")
     switches = settings(untaped)
     job = job_for(untaped, store, switches, command=None, code=None, limits=limits, network=False, data=data)
-    seed_to = seed_to or (detected(lock, job.command) if "seed" in vary.split(",") else "")
+    if not seed_to and any(factor.name == "seed" for factor in factors):
+        seed_to = STRICT if lock.run.profile == "strict" else detected(lock, job.command) or STRICT
+        if seed_to == STRICT:
+            progress.step("nothing in the command is known to take a seed: the profile strict sets it")
     for factor in factors:
-        factor.apply(job, "1", seed_to)  # refuses what cannot be before anything is built
+        factor.apply(job, "1", "" if seed_to == STRICT else seed_to)  # refuses early what cannot be
     chosen_engine = choose(engine)
     image = chosen_engine.build(recipe_of(untaped), store, progress=progress)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -178,7 +183,10 @@ def _one(plan: _Plan, number: int) -> SweepRun:
     for factor in plan.factors:
         offset = plan.sweep.first - 1 if factor.name == "seed" else 0
         values[factor.name] = factor.value(plan.lock, number + offset)
-        job = factor.apply(job, values[factor.name], plan.sweep.seed_to)
+        passed = "" if plan.sweep.seed_to == STRICT else plan.sweep.seed_to
+        job = factor.apply(job, values[factor.name], passed)
+    if plan.sweep.seed_to == STRICT:
+        job = _seeded_everywhere(plan, job, int(values["seed"]))
     with plan.store.temporary() as scratch:
         unfinished = scratch / "run"
         (unfinished / "outputs").mkdir(parents=True)
@@ -186,6 +194,15 @@ def _one(plan: _Plan, number: int) -> SweepRun:
         run = _read(plan, number, values, result, unfinished)
         files.keep_run(run, unfinished, plan.folder)
         return run
+
+
+def _seeded_everywhere(plan: _Plan, job: Job, seed: int) -> Job:
+    """The job in the profile strict, which seeds every generator of the run that it knows."""
+    from envfreeze.jobs import playing
+
+    plays = playing(plan.lock, plan.store, "strict", seed=seed, same_command=True)
+    variables = {item.variable: item.value for item in plays.switches if item.kind == "variable"}
+    return plays.of(msgspec.structs.replace(job, environment=job.environment | variables))
 
 
 def _read(plan: _Plan, number: int, values: dict[str, str], result: JobResult, unfinished: Path) -> SweepRun:

@@ -198,3 +198,24 @@ def test_a_sweep_needs_a_run(frozen: Path, envfreeze: Envfreeze) -> None:
     assert envfreeze("freeze", "--offline", "--no-dockerfile").code == 0
     said = envfreeze("sweep")
     assert said.code == 2 and "nothing to sweep" in said.err
+
+
+def test_a_command_without_a_seed_is_seeded_by_the_profile_strict(
+    venv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, envfreeze: Envfreeze
+) -> None:
+    project = tmp_path / "unseeded"
+    project.mkdir()
+    (project / "train.py").write_text("import random\nprint('accuracy:', random.random())\n")
+    command = [sys.executable, "-m", "envfreeze", "freeze", "--offline", "--no-dockerfile", "-q", "--"]
+    command += [str(venv / "bin" / "python"), "train.py"]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    monkeypatch.chdir(project)
+    said = envfreeze(*SWEEP, "--seeds", "3", "--json")
+    assert said.code == 0, said.err
+    assert "the profile strict sets it" in said.err
+    first = json.loads(said.out)
+    values = [run["metrics"][0]["value"] for run in first["sweep"]["runs"]]
+    assert len(set(values)) == 3
+    shutil.rmtree(first["folder"])
+    again = json.loads(envfreeze(*SWEEP, "--seeds", "3", "--json").out)
+    assert [run["metrics"][0]["value"] for run in again["sweep"]["runs"]] == values, "a seed decides the run"
