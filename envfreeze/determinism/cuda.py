@@ -38,5 +38,15 @@ LIBRARY = Library(
             cost="About 24 MiB of GPU memory.",
             source="https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility",
         ),
+        Rule(
+            variable="NCCL_ALGO",
+            value=lambda lock: None,
+            strict=lambda lock: "Ring" if has_gpu(lock) else None,
+            effect="Sums over several GPUs go round a ring, whose order follows from how they are connected, "
+            "instead of by the algorithm that NCCL takes for the fastest for a message's size.",
+            cost="Slower on many nodes.",
+            source="https://docs.nvidia.com/megatron-core/developer-guide/nightly/user-guide/"
+            "deterministic-training.html",
+        ),
     ),
 )

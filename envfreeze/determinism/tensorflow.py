@@ -55,4 +55,10 @@ LIBRARY = Library(
             source="https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism",
         ),
     ),
+    nondeterministic=(
+        "without op determinism, on a GPU: softmax_cross_entropy_with_logits, sparse_softmax_cross_entropy, "
+        "segment_sum, unsorted_segment_sum and their kin, sparse_dense_matmul, gradients of image.resize, "
+        "image.crop_and_resize, gather and of fused_batch_norm with respect to the offset "
+        "(https://github.com/tensorflow/community/blob/master/rfcs/20210119-determinism.md)",
+    ),
 )

@@ -47,16 +47,17 @@ LIBRARY = Library(
         ),
     ),
     nondeterministic=(
-        "AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool2d, AvgPool3d, FractionalMaxPool2d, "
-        "FractionalMaxPool3d, MaxPool3d and MaxUnpool backward on CUDA",
-        "interpolate backward on CUDA with mode linear, bilinear, bicubic or trilinear",
-        "ReflectionPad and ReplicationPad backward on CUDA",
-        "NLLLoss on CUDA for inputs with spatial dimensions; CTCLoss backward on CUDA",
-        "EmbeddingBag backward on CUDA with mode max",
-        "put_ with accumulate=False; histc on CUDA; bincount on CUDA with weights",
-        "kthvalue and median on CUDA; grid_sample backward on CUDA; cumsum on CUDA for floating point",
-        "scatter_reduce on CUDA",
-        "resize_ of quantised tensors",
+        "gradients on CUDA of AvgPool3d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool2d, "
+        "FractionalMaxPool2d, FractionalMaxPool3d",
+        "MaxUnpool1d, MaxUnpool2d, MaxUnpool3d",
+        "gradients on CUDA of interpolate with mode linear, bilinear, bicubic or trilinear",
+        "gradients on CUDA of ReflectionPad1d, ReflectionPad2d, ReflectionPad3d",
+        "NLLLoss on CUDA; gradients on CUDA of CTCLoss and of EmbeddingBag with mode max",
+        "Tensor.put_ with accumulate=False, and with accumulate=True on CUDA",
+        "histc on CUDA; bincount on CUDA with weights; median with indices on CUDA",
+        "gradients on CUDA of grid_sample; cumsum on CUDA of floating point numbers",
+        "Tensor.scatter_reduce on CUDA with reduce prod",
+        "Tensor.resize_ of a quantised tensor",
     ),
 )
 """The list is that of the documentation of ``use_deterministic_algorithms``."""
