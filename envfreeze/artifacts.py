@@ -46,6 +46,7 @@ def pack(
         OSError: the bundle cannot be written.
     """
     from envfreeze.bundle import pack as packing
+    from envfreeze.bundle.options import Options
     from envfreeze.secrets import parse_allowed
     from envfreeze.workflow import recipe_of
 
@@ -53,7 +54,7 @@ def pack(
     target = Path(output) if output is not None else packing.default_name(path)
     if target.is_dir():
         raise InputError(f"{target} is a folder, where the bundle has to be written.")
-    options = packing.Options(
+    options = Options(
         wheels=wheels,
         image=image,
         data=None if data is None else str(data),

@@ -22,7 +22,14 @@ import json, sys
 rows = [float(line) for line in open("data/rows.txt")]
 scale = float(open("scale.txt").read())
 json.dump({"score": sum(rows) * scale}, open("metrics.json", "w"))
-print("score", sum(rows) * scale)
+print("score =", sum(rows) * scale)
+"""
+CLAIMS = """\
+claims:
+  - id: large
+    location: Table 1
+    text: The score is large.
+    holds: "metrics.json:score > 7000 and <stdout>:score > 7000"
 """
 
 
@@ -43,6 +50,7 @@ def author(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data" / "rows.txt").write_text(ROWS)
     (folder / "train.py").write_text(TRAIN)
     (folder / "LICENSE").write_text("MIT\n")
+    (folder / "claims.yaml").write_text(CLAIMS)
     python = folder.parent / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", python.parent.parent], check=True)
     for name, scale in (("table1", "1.0"), ("table2", "2.0")):
@@ -121,7 +129,14 @@ def test_run_sh_needs_no_envfreeze(bundle: Path, tmp_path: Path) -> None:
     assert done.stdout.count("Reproduced") == 2
     (folder / "experiments" / "table1" / "files" / "scale.txt").write_text("3.0")
     done = run("table1")
-    assert done.returncode == 1 and "different" in done.stdout
+    assert done.returncode == 0, done.stdout
+    assert (
+        "different  metrics.json" in done.stdout and "holds      The score is large. (Table 1)" in done.stdout
+    )
+    assert "Same conclusion" in done.stdout and "Reproduced" not in done.stdout
+    (folder / "experiments" / "table1" / "files" / "scale.txt").write_text("0.5")
+    done = run("table1")
+    assert done.returncode == 1 and "fails      The score is large." in done.stdout
     unknown = run("table7")
     assert unknown.returncode == 2 and "table1 table2" in unknown.stderr
 
