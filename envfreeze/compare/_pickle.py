@@ -33,8 +33,8 @@ Call = Callable[[str, list[Any], "Machine"], Value]
 Build = Callable[[Object, Value, "Machine"], bool]
 _MARK = object()
 """On the stack."""
-_SETS = ("builtins.set", "__builtin__.set", "builtins.frozenset", "__builtin__.frozenset")
-_BYTES = ("builtins.bytearray", "__builtin__.bytearray", "builtins.bytes", "__builtin__.bytes")
+_SETS = ("builtins.set", "builtins.frozenset")
+_BYTES = ("builtins.bytearray", "builtins.bytes")
 
 
 class Stream:
@@ -201,11 +201,11 @@ class Machine:
             parts[text] = value
 
     def _global(self, argument: str) -> None:
-        self.stack.append(Name(argument.replace(" ", ".", 1)))
+        self.stack.append(_name(*argument.split(" ", 1)))
 
     def _stack_global(self, _: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(Name(f"{module}.{name}"))
+        self.stack.append(_name(str(module), str(name)))
 
     def _ext1(self, argument: Any) -> None:
         self.stack.append(Name(f"extension {argument}"))
@@ -226,7 +226,7 @@ class Machine:
             self.stack[-1].parts["keywords"] = keywords
 
     def _inst(self, argument: str) -> None:
-        self.stack.append(self._called(argument.replace(" ", ".", 1), self._until_mark()))
+        self.stack.append(self._called(_name(*argument.split(" ", 1)), self._until_mark()))
 
     def _obj(self, _: Any) -> None:
         kind, *arguments = self._until_mark()
@@ -297,6 +297,14 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
     "EMPTY_SET": lambda: Unordered([]),
 }
 _NUMBERS = frozenset(("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4"))
+
+
+_MOVED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+"""Modules that protocols 0 to 2 call by their names in Python 2."""
+
+
+def _name(module: str, name: str) -> Name:
+    return Name(f"{_MOVED.get(module, module)}.{name}")
 
 
 def integer(value: int) -> Number:

@@ -41,7 +41,8 @@ class Blob(NamedTuple):
 
 
 class Object(NamedTuple):
-    """A value of a named type: its name counts, and the order of its parts if it is ``ordered``."""
+    """A value of a named type: its name counts, and if it is ``ordered`` the order of its parts but for
+    attributes of XML (``@name``)."""
 
     kind: str
     parts: dict[str, Any]
@@ -158,8 +159,9 @@ def _objects(pair: _Pair, tally: Tally) -> list[_Pair]:
     if one.kind != two.kind:
         tally.differ(where, shown(one.kind), shown(two.kind), "type")
         return []
-    if one.ordered and list(one.parts) != list(two.parts) and set(one.parts) == set(two.parts):
-        orders = [", ".join(side.parts) for side in (one, two)]
+    keys = [[key for key in side.parts if not key.startswith("@")] for side in (one, two)]
+    if one.ordered and keys[0] != keys[1] and set(keys[0]) == set(keys[1]):
+        orders = [", ".join(side) for side in keys]
         tally.differ(where, orders[0], orders[1], "order of keys")
     return _mapping(_Pair(where, one.parts, two.parts, in_data), tally)
 

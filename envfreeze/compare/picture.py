@@ -52,6 +52,8 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
     except ImportError as error:
         raise missing(error.name or "Pillow") from None
     PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    for path in (original, replay):
+        _check_end(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -64,6 +66,20 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
         if isinstance(error, NotThisKind):
             raise
         raise NotThisKind(f"damaged or too large ({type(error).__name__}: {error})") from None
+
+
+_ENDS = {b"\x89PNG": b"\0\0\0\0IEND\xaeB`\x82", b"\xff\xd8\xff": b"\xff\xd9", b"GIF8": b";"}
+"""The last bytes of a file that starts so."""
+
+
+def _check_end(path: Path) -> None:
+    """Refuse what was cut off at the end, which Pillow reads all the same."""
+    with path.open("rb") as stream:
+        start = stream.read(4)
+        stream.seek(-min(16, path.stat().st_size), 2)
+        end = stream.read()
+    if any(start.startswith(magic) and not end.endswith(last) for magic, last in _ENDS.items()):
+        raise NotThisKind("it is cut off, or something follows the picture")
 
 
 def _compare(one: Any, two: Any, options: Options) -> Finding:
@@ -83,7 +99,7 @@ def _compare(one: Any, two: Any, options: Options) -> Finding:
         one.seek(frame)
         two.seek(frame)
         where = f"frame {frame + 1}" if _frames(one) > 1 else "pixels"
-        _pixels(where, *(_values(side) for side in (one, two)), tally)
+        _pixels(where, _values(one), _values(two), tally)
     if _beside(one) != _beside(two):
         tally.aside("text beside the pixels")
     return tally.finding("the same pixels; compression differs")

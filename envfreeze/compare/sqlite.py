@@ -51,6 +51,11 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    with path.open("rb") as stream:
+        head = stream.read(100)
+    size, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
+    if pages and pages * (1 << 16 if size == 1 else size) != path.stat().st_size:
+        raise NotThisKind("it is longer or shorter than its header says")
     connection = sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1", uri=True, check_same_thread=False
     )

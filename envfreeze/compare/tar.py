@@ -13,6 +13,7 @@ from typing import IO
 
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
 from envfreeze.compare._members import Member, compare_members
+from envfreeze.compare._tally import Tally
 
 _ASIDE = {"mtime", "atime", "ctime", "uid", "gid", "uname", "gname", "path", "linkpath", "size"}
 """Records of a pax header that are compared elsewhere, or are no results."""
@@ -31,9 +32,27 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
     """
     try:
         with tarfile.open(original, "r:") as one, tarfile.open(replay, "r:") as two:
-            return compare_members(_members(one), _members(two), options)
+            tally = Tally(options)
+            finding = compare_members(_members(one), _members(two), options, tally)
+            ends = [_end(path, archive) for path, archive in ((original, one), (replay, two))]
+            if ends[0] != ends[1]:
+                tally.differ("end of the archive", f"{ends[0]} zero bytes", f"{ends[1]} zero bytes")
+                return tally.finding("")
+            return finding
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise NotThisKind(f"damaged archive ({error})") from None
+
+
+def _end(path: Path, archive: tarfile.TarFile) -> int:
+    """How many zero bytes follow the last member: at least two blocks of them, and nothing else."""
+    size = path.stat().st_size - archive.offset
+    if not 2 * tarfile.BLOCKSIZE <= size + tarfile.BLOCKSIZE <= 1 << 24:
+        raise NotThisKind("it is cut off, or too much follows the last member")
+    with path.open("rb") as stream:
+        stream.seek(archive.offset)
+        if stream.read().strip(b"\0"):
+            raise NotThisKind("something follows the last member")
+    return size
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[Member]:

@@ -17,7 +17,7 @@ _ARRAYS = {b"i": "i1", b"U": "u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": 
 
 def recognises(sample: Sample) -> bool:
     """An object whose first key starts with the type of its length; in JSON a quotation mark stands there."""
-    return sample.head[:1] == b"{" and sample.head[1:2] in _NUMBERS
+    return sample.head[:1] == b"{" and (sample.head[1:2] in _NUMBERS or sample.head[1:2] in (b"#", b"$"))
 
 
 def compare(original: Path, replay: Path, options: Options) -> Finding:

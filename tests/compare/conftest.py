@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +11,14 @@ Judge = Callable[..., Judgement]
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> Judge:
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     """Compares two contents as an output of the given name; without suffixes on disk, as in the store."""
 
     def judged(one: str | bytes, two: str | bytes, name: str, **settings: object) -> Judgement:
-        paths = tmp_path / "original", tmp_path / "replay"
+        paths = [tmp_path_factory.getbasetemp() / side for side in ("original", "replay")]
         for path, content in zip(paths, (one, two), strict=True):
+            path.unlink(missing_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return compare_contents(*paths, Options(**settings), name)
+        return compare_contents(paths[0], paths[1], Options(**settings), name)
 
     return judged

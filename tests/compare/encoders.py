@@ -1,0 +1,223 @@
+"""Small writers of formats whose own libraries are not among the tests' needs."""
+
+from __future__ import annotations
+
+import copyreg
+import io
+import json
+import pickle
+import struct
+import sys
+import types
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from envfreeze.compare.events import masked_crc
+
+
+def varint(value: int) -> bytes:
+    value &= (1 << 64) - 1
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def field(number: int, value: int | float | str | bytes) -> bytes:
+    """A field of a protocol buffer; a float is written in 4 bytes."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def onnx(weights: dict[str, np.ndarray], labels: list[str], metric: float, order: int = 1) -> bytes:
+    kinds = {"float32": 1, "float64": 11, "int64": 7}
+    tensors = [
+        b"".join(field(1, length) for length in array.shape)
+        + field(2, kinds[str(array.dtype)])
+        + field(8, name)
+        + field(9, array.tobytes())
+        for name, array in weights.items()
+    ]
+    nodes = [
+        field(1, "x")
+        + field(2, f"y{index}")
+        + field(4, "Gemm")
+        + field(5, field(1, "alpha") + field(2, metric))
+        for index in range(2)
+    ]
+    graph = b"".join(field(1, node) for node in nodes) + field(2, "net")
+    graph += b"".join(field(5, tensor) for tensor in tensors[::order])
+    entries = [field(14, field(1, f"label {index}") + field(2, label)) for index, label in enumerate(labels)]
+    return field(1, 8) + field(2, "pytorch") + field(7, graph) + b"".join(entries)
+
+
+def record(data: bytes) -> bytes:
+    length = struct.pack("<Q", len(data))
+    return length + struct.pack("<I", masked_crc(length)) + data + struct.pack("<I", masked_crc(data))
+
+
+def events(rows: list[tuple[int, float]], tag: str, start: float = 0.0) -> bytes:
+    out = record(b"\x09" + struct.pack("<d", start) + field(3, "brain.Event:2"))
+    for index, (step, loss) in enumerate(rows):
+        summary = field(1, field(1, tag) + field(2, float(loss)))
+        out += record(b"\x09" + struct.pack("<d", start + index) + field(2, step) + field(5, summary))
+    return out
+
+
+def ubjson(value: Any, *, sized: bool = False) -> bytes:
+    def length(count: int) -> bytes:
+        return b"L" + struct.pack(">q", count)
+
+    if isinstance(value, dict):
+        body = b"".join(
+            length(len(key)) + key.encode() + ubjson(item, sized=sized) for key, item in value.items()
+        )
+        return b"{#" + length(len(value)) + body if sized and value else b"{" + body + b"}"
+    if isinstance(value, list):
+        body = b"".join(ubjson(item, sized=sized) for item in value)
+        return b"[#" + length(len(value)) + body if sized else b"[" + body + b"]"
+    if isinstance(value, np.ndarray):
+        code = {"float32": b"d", "float64": b"D", "int64": b"L"}[str(value.dtype)]
+        return (
+            b"[$" + code + b"#" + length(value.size) + value.astype(value.dtype.newbyteorder(">")).tobytes()
+        )
+    if isinstance(value, str):
+        return b"S" + length(len(value.encode())) + value.encode()
+    if isinstance(value, int):
+        return b"L" + struct.pack(">q", value)
+    return b"D" + struct.pack(">d", value)
+
+
+def safetensors(
+    arrays: dict[str, np.ndarray], metadata: dict[str, str], *, order: int = 1, padding: int = 0
+) -> bytes:
+    kinds = {"float32": "F32", "float64": "F64", "int64": "I64"}
+    header: dict[str, Any] = {"__metadata__": metadata}
+    body = b""
+    for name, array in list(arrays.items())[::order]:
+        data = array.tobytes()
+        header[name] = {
+            "dtype": kinds[str(array.dtype)],
+            "shape": list(array.shape),
+            "data_offsets": [len(body), len(body) + len(data)],
+        }
+        body += data
+    text = json.dumps(header).encode() + b" " * padding
+    return struct.pack("<Q", len(text)) + text + body
+
+
+class _Storage:
+    def __init__(self, key: str, array: np.ndarray, device: str) -> None:
+        self.key, self.array, self.device = key, array, device
+
+
+class _Tensor:
+    def __init__(self, storage: _Storage, shape: tuple[int, ...], stride: tuple[int, ...]) -> None:
+        self.storage, self.shape, self.stride = storage, shape, stride
+
+
+def torch(
+    value: dict[str, Any], *, folder: str = "archive", device: str = "cpu", identifier: str = "1"
+) -> bytes:
+    """What ``torch.save`` writes; arrays of numpy stand for tensors."""
+    kinds = {"float32": "FloatStorage", "float64": "DoubleStorage", "int64": "LongStorage"}
+    storages: list[_Storage] = []
+
+    def with_tensors(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {key: with_tensors(part) for key, part in item.items()}
+        if isinstance(item, np.ndarray):
+            storage = _Storage(str(len(storages)), item, device)
+            storages.append(storage)
+            return _Tensor(storage, item.shape, tuple(step // item.itemsize for step in item.strides))
+        return item
+
+    module, utilities = types.ModuleType("torch"), types.ModuleType("torch._utils")
+
+    def rebuild(*_: Any) -> None: ...
+
+    rebuild.__module__, rebuild.__qualname__, rebuild.__name__ = "torch._utils", *["_rebuild_tensor_v2"] * 2
+    utilities._rebuild_tensor_v2 = rebuild
+    for name in kinds.values():
+        setattr(module, name, type(name, (), {"__module__": "torch", "__qualname__": name}))
+
+    class Pickler(pickle.Pickler):
+        dispatch_table = {
+            **copyreg.dispatch_table,
+            _Tensor: lambda found: (rebuild, (found.storage, 0, found.shape, found.stride, False, {})),
+        }
+
+        def persistent_id(self, item: Any) -> Any:
+            if not isinstance(item, _Storage):
+                return None
+            kind = getattr(module, kinds[str(item.array.dtype)])
+            return ("storage", kind, item.key, item.device, item.array.size)
+
+    stream = io.BytesIO()
+    known = {name: sys.modules.get(name) for name in ("torch", "torch._utils")}
+    sys.modules.update({"torch": module, "torch._utils": utilities})
+    try:
+        Pickler(stream, 2).dump(with_tensors(value))
+    finally:
+        for name, old in known.items():
+            sys.modules.pop(name)
+            if old is not None:
+                sys.modules[name] = old
+    archive_stream = io.BytesIO()
+    with zipfile.ZipFile(archive_stream, "w") as archive:
+        archive.writestr(f"{folder}/data.pkl", stream.getvalue())
+        archive.writestr(f"{folder}/byteorder", "little")
+        for storage in storages:
+            archive.writestr(f"{folder}/data/{storage.key}", storage.array.tobytes())
+        archive.writestr(f"{folder}/version", "3\n")
+        archive.writestr(f"{folder}/.data/serialization_id", identifier)
+    return archive_stream.getvalue()
+
+
+def pdf(
+    lines: list[str],
+    *,
+    date: str = "D:20240101000000Z",
+    identifier: str = "00",
+    packed: bool = False,
+    order: int = 1,
+) -> bytes:
+    """One page of text."""
+    import zlib
+
+    text = "BT /F1 12 Tf 14 TL 72 720 Td " + " ".join(f"({line}) Tj T*" for line in lines) + " ET"
+    content = zlib.compress(text.encode()) if packed else text.encode()
+    filters = "/Filter /FlateDecode " if packed else ""
+    numbers = {name: number for number, name in enumerate(["c", "p", "g", "t", "f", "i"][::order], 1)}
+
+    def ref(name: str) -> str:
+        return f"{numbers[name]} 0 R"
+
+    resources = f"<< /Font << /F1 {ref('f')} >> >>"
+    bodies = {
+        "c": f"<< /Type /Catalog /Pages {ref('p')} >>".encode(),
+        "p": f"<< /Type /Pages /Kids [{ref('g')}] /Count 1 >>".encode(),
+        "g": f"<< /Type /Page /Parent {ref('p')} /MediaBox [0 0 612 792] /Contents {ref('t')} "
+        f"/Resources {resources} >>".encode(),
+        "t": f"<< {filters}/Length {len(content)} >>\nstream\n".encode() + content + b"\nendstream",
+        "f": b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        "i": f"<< /Producer (writer) /CreationDate ({date}) >>".encode(),
+    }
+    out, offsets = b"%PDF-1.4\n", {}
+    for name in sorted(bodies, key=lambda name: numbers[name]):
+        offsets[numbers[name]] = len(out)
+        out += f"{numbers[name]} 0 obj\n".encode() + bodies[name] + b"\nendobj\n"
+    start = len(out)
+    table = "".join(f"{offsets[number]:010d} 00000 n \n" for number in sorted(offsets))
+    out += f"xref\n0 {len(bodies) + 1}\n0000000000 65535 f \n{table}".encode()
+    trailer = (
+        f"<< /Size {len(bodies) + 1} /Root {ref('c')} /Info {ref('i')} /ID [<{identifier}><{identifier}>] >>"
+    )
+    return out + f"trailer\n{trailer}\nstartxref\n{start}\n%%EOF\n".encode()
