@@ -41,6 +41,7 @@ def freeze(
     data: Sequence[str] = (),
     data_limit: int | None = None,
     offline: bool = False,
+    vendor_limit: int | None = None,
     prove: bool = True,
     profile: Profile = "recorded",
     seed: int | None = None,
@@ -62,6 +63,8 @@ def freeze(
             into the store, or only its digest and origin are recorded.
         data_limit: bytes of data outside of the project that may be copied; by default 10 GiB.
         offline: ask no package index.
+        vendor_limit: bytes of installed packages that may be kept as wheels when their index is not asked or
+            does not answer; by default 2 GiB.
         prove: hold every installed package against the file that the lock pins (see ``Package.proof``).
         profile: ``recorded`` tapes the randomness and the times that the run gets, so that a replay gets the
             same; ``strict`` sets seeds, deterministic algorithms and one clock instead; ``portable`` is
@@ -126,7 +129,8 @@ def freeze(
         progress.step("inspecting the environment")
         variables = dict(watched.environment if watched else environment)
         executable = (watched.executable if watched else None) or python or targets.find(variables)
-        lock = _inspect(watched, executable, variables, folder, offline=offline, prove=prove)
+        indexes = Indexes(offline, prove, vendor_limit)
+        lock = _inspect(watched, executable, variables, folder, indexes)
         lock = msgspec.structs.replace(lock, claims=recorded_claims(folder, store, progress))
         lock = checked(lock)
         lockfile.write(lock, folder / lockfile.NAME)
@@ -210,18 +214,24 @@ def _absolute(path: Path | str) -> Path:
     return path.resolve() if ".." in path.parts else path
 
 
+class Indexes(NamedTuple):
+    """What may be asked of package indexes, and kept in their place; arguments of ``freeze``."""
+
+    offline: bool
+    prove: bool
+    vendor_limit: int | None
+
+
 def _inspect(
     watched: Watched | None,
     executable: str,
     environment: Mapping[str, str],
     project: Path,
-    *,
-    offline: bool,
-    prove: bool,
+    indexes: Indexes,
 ) -> Lock:
     """Ask the target and this machine, and make the lock of the answers."""
     from envfreeze.observer import target as targets
-    from envfreeze.probes import Target, inspect_all
+    from envfreeze.probes import VENDOR_LIMIT, Target, inspect_all
 
     observed = watched.gaps if watched else ()
     try:
@@ -239,8 +249,9 @@ def _inspect(
         facts=facts,
         libraries=watched.libraries if watched else (),
         numerics=watched.numerics if watched else (),
-        offline=offline,
-        prove=prove,
+        offline=indexes.offline,
+        vendor_limit=VENDOR_LIMIT if indexes.vendor_limit is None else indexes.vendor_limit,
+        prove=indexes.prove,
         project=project,
     )
     sections, gaps = inspect_all(target)

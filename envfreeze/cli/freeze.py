@@ -67,7 +67,13 @@ if TYPE_CHECKING:
 @click.option(
     "--tape-limit", type=Size(), metavar="SIZE", help="Most that the tapes may hold together; default: 1g."
 )
-@click.option("--offline", is_flag=True, help="Ask no package index.")
+@click.option("--offline", is_flag=True, help="Ask no package index; packages are kept as installed.")
+@click.option(
+    "--vendor-limit",
+    type=Size(),
+    metavar="SIZE",
+    help="How much of installed packages may be kept when their index does not answer; default: 2g.",
+)
 @click.option(
     "--prove/--no-prove",
     default=True,
@@ -88,6 +94,7 @@ def freeze(
     seed: int | None,
     tape_limit: int | None,
     offline: bool,
+    vendor_limit: int | None,
     prove: bool,
     no_dockerfile: bool,
     as_json: bool,
@@ -130,6 +137,7 @@ def freeze(
         seed=seed,
         tape_limit=tape_limit,
         offline=offline,
+        vendor_limit=vendor_limit,
         prove=prove,
         dockerfile=not no_dockerfile,
         passthrough=(2, 2) if as_json else (1, 2),

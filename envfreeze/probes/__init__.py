@@ -14,6 +14,9 @@ from envfreeze.errors import ProbeError
 from envfreeze.records.base import Record
 from envfreeze.records.files import Gap
 
+VENDOR_LIMIT = 2 << 30
+"""Bytes: a CPU-only PyTorch with its companions fits, its CUDA libraries (5 GB) do not go unnoticed."""
+
 
 class Target(Record, forbid_unknown_fields=False):
     """What is known of the environment that the probes look at.
@@ -35,6 +38,8 @@ class Target(Record, forbid_unknown_fields=False):
     """What threadpoolctl and torch said in the run, when they were loaded there."""
     offline: bool = False
     """True when no index may be asked."""
+    vendor_limit: int = VENDOR_LIMIT
+    """Most bytes of wheels that may be made of installed files because no index could be asked."""
     prove: bool = True
     """Whether the packages' files are held against what is installed."""
     project: Path

@@ -71,6 +71,23 @@ class Lookup:
         except Exception as error:  # one odd distribution must not cost the others
             return Answer(package, gap=f"{type(error).__name__}: {error}")
 
+    def vendor(self, answer: Answer, said: dict[str, Any]) -> Answer:
+        """Keep what is installed of a distribution whose index could not be asked.
+
+        The wheel is what ran, edits and all; that an index has the same is not known, so it is unproved.
+        """
+        package = answer.package
+        changed = self._prover.changes(said) if self._prove else ()
+        made = self._rebuild(package, said, "local", complete=not changed)
+        if not made.rebuilt:
+            return answer._replace(gap=made.gap)
+        if not self._prove:
+            return made
+        if changed:
+            return made._replace(package=with_proof(made.package, "modified", changed))
+        why = f"{answer.unreachable}; wheels were made of what is installed"
+        return made._replace(package=with_proof(made.package, "unproved"), unproved=why)
+
     def _look(self, package: Package, said: dict[str, Any]) -> Answer:
         origin = _editable.direct_url(said)
         package = msgspec.structs.replace(package, direct_url=_public(origin))

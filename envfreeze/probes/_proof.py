@@ -64,6 +64,12 @@ def installed_record(dist_info: str) -> str:
     return ""
 
 
+def installed_size(dist_info: str) -> int:
+    """Bytes of a distribution's files by its installed RECORD (PEP 376); 0 when it does not say."""
+    rows = csv.reader(installed_record(dist_info).splitlines())
+    return sum(int(row[2]) for row in rows if len(row) == 3 and row[2].isdecimal())
+
+
 def is_installed_from(offered: str, installed: str) -> bool | None:
     """True when the installed RECORD has all files of the wheel's with the same digest; None when unknown.
 

@@ -48,7 +48,18 @@ def frozen_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = folder / "project"
     project.mkdir()
     (project / "train.py").write_text("open('out.txt', 'w').write('1')\nprint('trained')\n")
-    command = [sys.executable, "-m", "envfreeze", "freeze", "--offline", "--no-dockerfile", "-q", "--"]
+    command = [
+        sys.executable,
+        "-m",
+        "envfreeze",
+        "freeze",
+        "--offline",
+        "--vendor-limit",
+        "1",
+        "--no-dockerfile",
+        "-q",
+        "--",
+    ]
     command += [str(folder / "venv" / "bin" / "python"), "train.py"]
     subprocess.run(command, cwd=project, check=True, capture_output=True)
     return project

@@ -29,7 +29,18 @@ def frozen_with_claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project.mkdir()
     (project / "train.py").write_text(TRAIN)
     (project / "claims.yaml").write_text(CLAIMS)
-    command = [sys.executable, "-m", "envfreeze", "freeze", "--offline", "--no-dockerfile", "-q", "--"]
+    command = [
+        sys.executable,
+        "-m",
+        "envfreeze",
+        "freeze",
+        "--offline",
+        "--vendor-limit",
+        "1",
+        "--no-dockerfile",
+        "-q",
+        "--",
+    ]
     command += [str(folder / "venv" / "bin" / "python"), "train.py"]
     subprocess.run(command, cwd=project, check=True, capture_output=True)
     return project
@@ -99,6 +110,8 @@ def test_a_fault_in_the_claims_does_not_undo_a_freeze(
     project: Path, monkeypatch: pytest.MonkeyPatch, envfreeze: Envfreeze
 ) -> None:
     (project / "claims.yaml").write_text("claims: nothing")
-    said = envfreeze("freeze", "--offline", "--no-dockerfile", "--", sys.executable, "train.py")
+    said = envfreeze(
+        "freeze", "--offline", "--vendor-limit", "1", "--no-dockerfile", "--", sys.executable, "train.py"
+    )
     assert said.code == 0
     assert "the claims were not recorded" in said.err

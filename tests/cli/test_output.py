@@ -50,7 +50,7 @@ def test_every_command_has_the_common_options(name: str) -> None:
         assert {"--json", "--quiet", "-q", "--verbose", "-v"} <= options
 
 
-FREEZE = ("freeze", "--offline", "--no-dockerfile")
+FREEZE = ("freeze", "--offline", "--vendor-limit", "1", "--no-dockerfile")
 COMMAND = ("--", sys.executable, "-c", "print('from the command')")
 LOCAL = ("--engine", "local")
 

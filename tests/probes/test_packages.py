@@ -106,24 +106,66 @@ def test_index_that_fails_leaves_one_gap(environment: Any, index: Any, make_whee
         from_nowhere(environment, make_wheel(index.root / name, name))
     index.status = status
     section = inspect(environment.target(**index.variables()))
-    assert {package.source for package in section.value} == {"unknown"}
+    assert {(package.source, package.proof) for package in section.value} == {("local", "unproved")}
     (gap,) = section.gaps
-    assert "2 packages (small, tiny)" in gap.what
+    assert gap.what == "proof that the files of 2 packages (small, tiny) are the installed ones"
     assert f"{index.url} could not be asked: it answered {status}" in gap.why
 
 
 def test_offline_without_an_answer_on_disk(environment: Any, index: Any, make_wheel: Any) -> None:
     from_nowhere(environment, make_wheel(index.root / "tiny", "tiny"))
     section = inspect(environment.target(**index.variables(), offline=True))
-    assert only(section, "tiny").source == "unknown"
+    package = only(section, "tiny")
+    assert (package.source, package.vendored, package.proof) == ("local", True, "unproved")
     assert "offline" in section.gaps[0].why
     assert index.asked == []
+
+
+def test_wheel_made_offline_installs_the_same(
+    environment: Any, index: Any, make_wheel: Any, make_environment: Any, tmp_path: Path
+) -> None:
+    points = {"tiny-1.0.dist-info/entry_points.txt": "[console_scripts]\ntiny = tiny:main\n"}
+    from_nowhere(environment, make_wheel(index.root / "tiny", "tiny", files=points, mark="as installed"))
+    target = environment.target(**index.variables(), offline=True)
+    wheel = vendored(target, only(inspect(target), "tiny"), tmp_path / "context")
+    other = make_environment("other")
+    other.install("--offline", wheel)
+    assert (other.packages / "tiny.py").read_bytes() == (environment.packages / "tiny.py").read_bytes()
+    assert (other.folder / "bin" / "tiny").is_file()
+
+
+@pytest.mark.parametrize("remove", [False, True])
+def test_edited_package_offline_is_kept_as_it_is(
+    environment: Any, index: Any, make_wheel: Any, tmp_path: Path, remove: bool
+) -> None:
+    from_nowhere(environment, make_wheel(index.root / "tiny", "tiny", files={"more.py": "MORE = 1\n"}))
+    if remove:
+        (environment.packages / "more.py").unlink()
+    else:
+        (environment.packages / "more.py").write_text("EDITED = 1\n")
+    target = environment.target(**index.variables(), offline=True)
+    package = only(inspect(target), "tiny")
+    assert (package.proof, package.modified) == ("modified", ("more.py (removed)" if remove else "more.py",))
+    with zipfile.ZipFile(vendored(target, package, tmp_path / "context")) as wheel:
+        kept = {name: wheel.read(name) for name in wheel.namelist()}
+    assert kept.get("more.py") == (None if remove else b"EDITED = 1\n")
+
+
+def test_more_than_the_limit_is_not_copied(environment: Any, index: Any, make_wheel: Any) -> None:
+    for name in ("small", "tiny"):
+        from_nowhere(environment, make_wheel(index.root / name, name, files={f"{name}_data": "x" * 600}))
+    target = environment.target(**index.variables(), offline=True)
+    target = msgspec.structs.replace(target, vendor_limit=1500)  # enough for either, not for both
+    section = inspect(target)
+    assert {(package.source, package.vendored) for package in section.value} == {("unknown", False)}
+    (gap,) = section.gaps
+    assert "offline" in gap.why and "--vendor-limit" in gap.why
 
 
 def test_server_that_is_not_there(environment: Any, make_wheel: Any, tmp_path: Path) -> None:
     from_nowhere(environment, make_wheel(tmp_path / "wheels", "tiny"))
     section = inspect(environment.target(PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_NO_INDEX="0"))
-    assert only(section, "tiny").source == "unknown"
+    assert only(section, "tiny").proof == "unproved"
     assert "http://127.0.0.1:9/simple could not be asked" in section.gaps[0].why
 
 
