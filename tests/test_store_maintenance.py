@@ -26,7 +26,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "main.py").write_text("open('out.txt', 'w').write(open('in.txt').read())\n")
     (folder / "in.txt").write_text("content")
     command = [sys.executable, "main.py"]
-    workflow.freeze(command, project=folder, directory=folder, offline=True, dockerfile=False)
+    workflow.freeze(command, project=folder, directory=folder, offline=True, vendor_limit=1, dockerfile=False)
     return folder
 
 
