@@ -16,6 +16,7 @@
 
 static const struct chunk **parts; /* in the order of the file */
 static size_t part_count;
+static char *claimed; /* of each part that begins a stream: somebody plays it */
 static struct { uint64_t key; uint32_t part; char loose; } *table; /* open addressing; key 0 is free */
 static size_t table_size;
 static int lines;
@@ -50,6 +51,13 @@ static void enter(uint64_t key, uint32_t part, int loose) {
   }
 }
 
+/* The key of the site that a stream of randomness belongs to, from the text of its label: "thread site". */
+static uint64_t site_in(const struct chunk *chunk, const struct label *label) {
+  const unsigned char *text = chunk->data + LABEL_SIZE, *end = text + label->text_length;
+  while (text < end && *text != ' ') text++;
+  return text < end ? tape_hash(0, text + 1, (size_t)(end - text - 1)) : 1;
+}
+
 void play_open(uint64_t process) {
   char name[3200];
   struct stat status;
@@ -66,10 +74,11 @@ void play_open(uint64_t process) {
   syscall(SYS_close, descriptor);
   if (tape == MAP_FAILED) return;
   size_t count = walk(tape, (size_t)status.st_size, NULL), size = 64;
-  while (size < count * 4) size *= 2;
+  while (size < count * 6) size *= 2;
   parts = tape_map(count * sizeof *parts + 1);
   table = tape_map(size * sizeof *table);
-  if (!parts || !table) {
+  claimed = tape_map(count + 1);
+  if (!parts || !table || !claimed) {
     parts = NULL;
     return;
   }
@@ -84,6 +93,7 @@ void play_open(uint64_t process) {
     if (LABEL_SIZE + label.text_length > parts[i]->used) continue;
     enter(label.key, (uint32_t)i, 0);
     enter(label.loose, (uint32_t)i, 1);
+    if (label.source == ENTROPY) enter(site_in(parts[i], &label), (uint32_t)i, 2);
   }
 }
 
@@ -94,7 +104,8 @@ static const struct chunk *look_up(uint64_t key, int loose, uint64_t build, uint
     const struct chunk *chunk = parts[table[at].part];
     struct label label;
     memcpy(&label, chunk->data, LABEL_SIZE);
-    if (loose && (!label.build || label.build == build)) continue;
+    if (loose == 1 && (!label.build || label.build == build)) continue;
+    if (__atomic_test_and_set(&claimed[table[at].part], __ATOMIC_RELAXED) && loose == 2) continue;
     *part = table[at].part;
     return chunk;
   }
@@ -104,6 +115,8 @@ static const struct chunk *look_up(uint64_t key, int loose, uint64_t build, uint
 void play_find(struct stream *stream, uint64_t loose) {
   const struct chunk *chunk = look_up(stream->key, 0, 0, &stream->part);
   if (!chunk && stream->site->build) chunk = look_up(loose, 1, stream->site->build, &stream->part);
+  /* Which thread of a pool does a piece of work is a race: what another one drew at the same place is as good. */
+  if (!chunk && stream->source == ENTROPY) chunk = look_up(stream->site->key, 2, 0, &stream->part);
   if (!chunk) return;
   struct label label;
   memcpy(&label, chunk->data, LABEL_SIZE);
