@@ -19,7 +19,7 @@ import click
 import envfreeze
 from envfreeze.errors import EnvfreezeError, EnvironmentFailure
 
-_ORDER = ("freeze", "build", "replay", "diff", "show", "doctor", "demo")
+_ORDER = ("freeze", "build", "replay", "sweep", "claims", "diff", "compare-sweeps", "show", "doctor", "demo")
 
 
 class _Group(click.Group):

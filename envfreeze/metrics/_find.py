@@ -128,14 +128,9 @@ def look_up(side: Side, item: Named) -> float:
 
 
 def _by_expression(path: Path, expression: str) -> float:
-    from envfreeze.metrics.text import lines
+    from envfreeze.metrics._expression import last_match
 
-    compiled, last = re.compile(expression), None
-    for line in lines(path):
-        for match in compiled.finditer(line):
-            last = match[1]
-    if last is None:
-        raise NotFound(f"nothing matches {expression}")
+    last = last_match(path, expression)
     try:
         return float(last)
     except ValueError:

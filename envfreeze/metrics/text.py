@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +10,11 @@ from envfreeze.compare import Sample
 from envfreeze.compare._numbers import NUMBER
 from envfreeze.compare.text import recognises as is_text
 from envfreeze.metrics import NotFound, Reader
+from envfreeze.metrics._expression import lines
 from envfreeze.metrics._not_results import is_result
 from envfreeze.metrics._selector import Index, Key, Step, quoted, text_of
 
 _SUFFIXES = (".log", ".txt", ".out", ".md", "")
-_MAX_LINE = 4096
-MAX_READ = 32 << 20
-"""Bytes read from the end of a log."""
 _PAIR = re.compile(
     r"(?<![\w./@%-])([A-Za-z][\w/@%-]*(?:[ .][A-Za-z][\w/@%-]*){0,4})[ \t]*[:=][ \t]*"
     rf"({NUMBER}|[-+]?(?:nan|inf))(%?)(?![\w:/-]|\.\w)",
@@ -53,19 +50,6 @@ def look_up(path: Path, steps: tuple[Step, ...]) -> float:
         return values[places[0] if places else -1]
     except IndexError:
         raise NotFound(f"{name!r} is followed by a number in {len(values)} places") from None
-
-
-def lines(path: Path) -> Iterator[str]:
-    """The lines of the last 32 MiB, cut where they are longer than 4 KiB."""
-    with path.open("rb") as stream:
-        size = path.stat().st_size
-        stream.seek(max(0, size - MAX_READ))
-        while line := stream.readline(_MAX_LINE):
-            cut = max(line.rfind(b" "), line.rfind(b"\r")) if len(line) == _MAX_LINE else 0
-            if cut > 0:  # not in the middle of a number
-                stream.seek(cut - len(line), os.SEEK_CUR)
-                line = line[:cut]
-            yield line.decode("utf-8", errors="replace").replace("\r", "\n")
 
 
 def _pairs(path: Path) -> Iterator[tuple[str, float]]:

@@ -11,8 +11,9 @@ from envfreeze.records.comparison import Comparison
 from envfreeze.records.lock import Lock
 from envfreeze.records.report import Report
 from envfreeze.records.run import Image, Run
+from envfreeze.records.sweep import Sweep, SweepComparison
 
-SchemaName = Literal["lock", "run", "comparison", "image", "report"]
+SchemaName = Literal["lock", "run", "comparison", "image", "report", "sweep", "sweep-comparison"]
 
 _RECORDS: dict[str, Any] = {
     "lock": Lock,
@@ -20,6 +21,8 @@ _RECORDS: dict[str, Any] = {
     "comparison": Comparison,
     "image": Image,
     "report": Report,
+    "sweep": Sweep,
+    "sweep-comparison": SweepComparison,
 }
 
 

@@ -23,6 +23,7 @@ from envfreeze.records.run import Run
 from envfreeze.records.verdict import Verdict
 from envfreeze.report._curves import curves
 from envfreeze.report._pictures import pictures
+from envfreeze.report._seeds import distributions
 from envfreeze.report._sentence import sentence
 from envfreeze.report._tapes import first_hint
 from envfreeze.report._words import counted, duration, size
@@ -89,6 +90,7 @@ def report_on_run(folder: Path, required: Verdict = Verdict.EQUIVALENT) -> Repor
         required=required,
         outputs=_outputs(run.comparison, original, replayed),
         claims=tuple(_claim(result) for result in run.comparison.claims),
+        distributions=distributions(Store(project), run.lock, original, replayed) if lock else (),
         facts=tuple(_facts(lock, run)),
         settings=run.settings,
         notes=(*notes, *(f"not isolated: {what}" for what in run.not_isolated)),

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from envfreeze.compare.outputs import EXIT_STATUS
 from envfreeze.compare.sides import Side
+from envfreeze.errors import InputError
 from envfreeze.metrics._find import find, named
 from envfreeze.records.base import Record
 from envfreeze.records.comparison import Comparison, OutputComparison
@@ -82,7 +83,11 @@ def _standings(sweep: Sweep, replay: Side) -> tuple[list[Standing], str | None]:
         return [], f"the sweep does not say enough: {left_out[0]}"
     if not usable:
         return [], "the sweep has no metrics"
-    found, missing = find(replay, [named(text) for text in sweep.named])
+    try:
+        wanted = [named(text) for text in sweep.named]
+    except InputError as error:
+        return [], str(error)
+    found, missing = find(replay, wanted)
     values = values_of(found)
     for name in usable:
         if values.get(name) is None:

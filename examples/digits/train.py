@@ -27,15 +27,16 @@ SEED = 7
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--trees", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--results", type=Path, default=Path("results"))
     arguments = parser.parse_args()
     arguments.results.mkdir(exist_ok=True)
 
     images, labels = load_digits(return_X_y=True)
-    train_x, test_x, train_y, test_y = train_test_split(images, labels, test_size=0.25, random_state=SEED)
+    train_x, test_x, train_y, test_y = train_test_split(images, labels, test_size=0.25, random_state=arguments.seed)
     models = {
         "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)),
-        "forest": RandomForestClassifier(n_estimators=arguments.trees, random_state=SEED),
+        "forest": RandomForestClassifier(n_estimators=arguments.trees, random_state=arguments.seed),
     }
     metrics = {}
     predictions = {}

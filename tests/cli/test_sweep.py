@@ -172,8 +172,10 @@ def test_a_replay_within_the_seeds_is_indistinguishable(
     (plain / "envfreeze.lock").write_text(text)
     digest = hashlib.sha256((plain / "envfreeze.lock").read_bytes()).hexdigest()
     sweep.write_text(sweep.read_text().replace(old, digest))
-    said = envfreeze(*replay)
+    page = tmp_path / "report.html"
+    said = envfreeze(*replay, "--report", str(page))
     assert said.code == 0, said.out + said.err
+    assert 'id="seeds"' in page.read_text() and "metrics.json:accuracy" in page.read_text()
     assert "statistically indistinguishable" in said.out and "20 seeds" in said.out
 
 

@@ -161,3 +161,14 @@ def test_selectors_are_written_as_they_are_read(text: str) -> None:
 def test_what_is_no_selector(text: str) -> None:
     with pytest.raises(SelectorError):
         parse(text)
+
+
+def test_an_expression_that_takes_for_ever_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from envfreeze.metrics import _expression
+
+    monkeypatch.setattr(_expression, "SECONDS", 1.0)
+    outputs = side(tmp_path, l_txt="a" * 60 + "!\n")
+    started = time.monotonic()
+    with pytest.raises(NotFound, match="took longer"):
+        look_up(outputs, named(r"l.txt:((?:a|a)+)$"))
+    assert time.monotonic() - started < 30

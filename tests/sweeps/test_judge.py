@@ -129,3 +129,9 @@ def test_runs_at_a_time_stay_within_cores_and_memory() -> None:
     assert width(lock, 16, cores=8, memory=12 << 30).jobs == 2
     assert width(lock, 16, cores=8, memory=1 << 30).jobs == 1, "one run is always tried"
     assert width(lock, 3, cores=64, memory=640 << 30).jobs == 3
+
+
+def test_a_strangers_sweep_with_a_wrong_name_excuses_nothing(tmp_path: Path) -> None:
+    found = judged(tmp_path, side(tmp_path / "replay", accuracy=0.905), sweep(named=("no name",)))
+    assert found.verdict is Verdict.DIFFERENT
+    assert "--metric 'no name'" in found.outputs[0].reason
