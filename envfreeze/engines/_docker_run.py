@@ -155,7 +155,7 @@ def _worker(
         in_memory[home] = open_to_all
     command, variables = _command(job, place), _variables(job)
     if is_equipped(job):
-        taped, more = playing(job, command, _TAPES)
+        taped, more = playing(job, command, _TAPES, job.project)
         command, variables = list(taped), variables | more
     worker = client.containers.create(
         image.reference,

@@ -65,14 +65,17 @@ def brought(job: Job, folder: Path, seen_as: str) -> dict[str, Path]:
     return parts
 
 
-def playing(job: Job, command: Sequence[str], folder: str) -> tuple[tuple[str, ...], dict[str, str]]:
+def playing(
+    job: Job, command: Sequence[str], folder: str, project: str
+) -> tuple[tuple[str, ...], dict[str, str]]:
     """The command and the variables with which a job plays its tapes, or is given a seed and settings.
 
     Args:
         folder: absolute path, as the command sees it, of what holds ``SHIM``, ``TAPES`` and ``STATE``.
+        project: absolute path of the project, as the command sees it; paths on the tapes are below it.
     """
     notes = f"{folder}/{STATE}"
-    variables = {"ENVFREEZE_TAPE_STATE": notes}
+    variables = {"ENVFREEZE_TAPE_STATE": notes, "ENVFREEZE_TAPE_ROOT": project}
     if job.preload is not None:
         variables["ENVFREEZE_PRELOAD"] = f"{folder}/{SHIM}"
     if job.strict is not None:

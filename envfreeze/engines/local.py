@@ -138,13 +138,13 @@ def _with_tapes(
     if view.isolated:
         mounts = [Mount(f"{_TAPES}/{name}", source, name == STATE) for name, source in parts.items()]
         view = view._replace(mounts=(*view.mounts, *mounts))
-        command, variables = playing(job, fitted.command, _TAPES)
+        command, variables = playing(job, fitted.command, _TAPES, view.project)
     else:
         folder = state.parent / "tape"
         folder.mkdir()
         for name, source in parts.items():
             (folder / name).symlink_to(source)
-        command, variables = playing(job, fitted.command, str(folder))
+        command, variables = playing(job, fitted.command, str(folder), view.project)
     return view, fitted._replace(command=command, variables=fitted.variables | variables)
 
 

@@ -142,4 +142,5 @@ def inject(
             changed |= strict_variables(strict, str(notes_folder(folder)))
         elif tape_limit is not None:
             changed |= tapes.prepare(tapes_folder(folder), limit=tape_limit)
+            changed["ENVFREEZE_TAPE_ROOT"] = changed["ENVFREEZE_PROJECT"]
     return changed

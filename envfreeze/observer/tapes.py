@@ -33,6 +33,9 @@ _CHUNK = struct.Struct("=IIII")
 _MAGIC = 0x45504154
 _LABEL = struct.Struct("=QQQBB")
 _MANIFEST = "manifest.json"
+NUMBERS = "pids"
+"""The file with the numbers of all processes and threads (``shim/pids.c``)."""
+
 _GITIGNORE = """\
 # What the recorded runs got from sources of randomness, keys that they made included, and their clock reads.
 # Private by default: a replay without them runs all the same, and draws its own random numbers.
@@ -40,6 +43,18 @@ _GITIGNORE = """\
 """
 _CLOCK = 16
 """Sources from here on are clocks (``enum source``)."""
+
+
+_KINDS: dict[int, TapeSource] = {
+    1: "randomness",
+    2: "host name",
+    4: "user",
+    5: "temporary names",
+    6: "order of folders",
+    7: "file times",
+    8: "system files",
+    9: "addresses",
+}
 
 
 class Stream(NamedTuple):
@@ -84,6 +99,8 @@ def seal(folder: Path, store: Store) -> tuple[Tapes | None, list[Gap]]:
             )
             entries.append(entry)
             streams += found
+    numbers = _adopt_numbers(folder / NUMBERS, sealed)
+    entries += numbers
     full = (folder / "full").exists()
     if not entries:
         return None, []
@@ -94,12 +111,26 @@ def seal(folder: Path, store: Store) -> tuple[Tapes | None, list[Gap]]:
     tapes = Tapes(
         manifest=digest,
         size=sum(entry.size for entry in entries),
-        processes=len(entries),
+        processes=len(entries) - len(numbers),
         streams=len(streams),
-        sources=tuple(sorted({stream.source for stream in streams})),
+        sources=tuple(sorted({stream.source for stream in streams} | _kinds(numbers))),
         complete=not full,
     )
     return tapes, _gaps(streams, full)
+
+
+def _kinds(numbers: list[TapeEntry]) -> set[TapeSource]:
+    return {"process numbers"} if numbers else set()
+
+
+def _adopt_numbers(path: Path, sealed: Path) -> list[TapeEntry]:
+    """Take over the numbers of processes and threads, if any were asked for."""
+    if not path.exists():
+        return []
+    target = sealed / path.name
+    target.write_bytes(path.read_bytes())
+    target.chmod(0o600)
+    return [TapeEntry(file=path.name, sha256=sha256(target), size=target.stat().st_size, streams=0)]
 
 
 def _adopt(sealed: Path, store: Store, digest: str) -> None:
@@ -160,7 +191,7 @@ def source_name(number: int) -> TapeSource:
     """The kind of a source as the shim numbers it."""
     if number == 3 or number >= _CLOCK:
         return "clock"
-    return "randomness" if number == 1 else "host name" if number == 2 else "unknown"
+    return _KINDS.get(number, "unknown")
 
 
 def _compact(path: Path, target: Path) -> tuple[list[Stream], int]:

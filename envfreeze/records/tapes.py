@@ -6,7 +6,19 @@ from typing import Literal
 
 from envfreeze.records.base import Bytes, Record, Sha256
 
-TapeSource = Literal["randomness", "clock", "host name", "unknown"]
+TapeSource = Literal[
+    "randomness",
+    "clock",
+    "host name",
+    "user",
+    "process numbers",
+    "temporary names",
+    "order of folders",
+    "file times",
+    "system files",
+    "addresses",
+    "unknown",
+]
 
 
 class TapeEntry(Record):

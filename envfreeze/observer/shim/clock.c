@@ -118,6 +118,7 @@ EXPORT int gettimeofday(struct timeval *restrict time, void *restrict zone) {
     clock_through_tape(CLOCK_REALTIME, &precise, __builtin_return_address(0));
     time->tv_sec = precise.tv_sec;
     time->tv_usec = precise.tv_nsec / 1000;
+    bash_seeds(&time->tv_sec, __builtin_return_address(0));
   }
   return result;
 }

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 static const char *const OURS[] = {"LD_PRELOAD",      "ENVFREEZE_AGENT",      "ENVFREEZE_PROJECT",  "ENVFREEZE_TAPE",
-                                   "ENVFREEZE_TAPES", "ENVFREEZE_TAPE_STATE", "ENVFREEZE_TAPE_KEYS"};
+                                   "ENVFREEZE_TAPES", "ENVFREEZE_TAPE_STATE", "ENVFREEZE_TAPE_KEYS",
+                                   "ENVFREEZE_TAPE_ROOT"};
 #define COUNT (sizeof OURS / sizeof *OURS)
 static char values[COUNT][4400]; /* "NAME=value" as at our start; the first names the shim */
 static char shim[4400];          /* path of this library */
@@ -143,7 +144,10 @@ EXPORT int execle(const char *path, const char *first, ...) {
     NEXT(name); \
     note(path); \
     int result = next(pid, path, actions, attributes, argv, COMPLETE(environment, process_spawning)); \
-    if (result == 0 && tape_mode != TAPE_OFF) process_spawned(); \
+    if (result == 0 && tape_mode != TAPE_OFF) { \
+      uint64_t id = process_spawned(); \
+      if (pid) *pid = pids_made(*pid, id); \
+    } \
     return result; \
   }
 SPAWN(posix_spawn)

@@ -1,5 +1,6 @@
 /* Renaming, removing, truncating, and looking for files. */
 #include "shim.h"
+#include "tape.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,17 +108,68 @@ static int sought(int result, int directory, const char *path) {
 #define STAT(name, type) \
   EXPORT int name(const char *path, struct type *status) { \
     NEXT(name); \
-    return sought(next(path, status), AT_FDCWD, path); \
+    char led[256]; \
+    path = pids_path(path, led, sizeof led); \
+    return stamps_given(sought(next(path, status), AT_FDCWD, path), AT_FDCWD, path, (struct stat *)status); \
+  }
+#define FSTAT(name, type) \
+  EXPORT int name(int descriptor, struct type *status) { \
+    NEXT(name); \
+    return stamps_given(next(descriptor, status), descriptor, NULL, (struct stat *)status); \
+  }
+#define FSTATAT(name, type) \
+  EXPORT int name(int directory, const char *path, struct type *status, int flags) { \
+    NEXT(name); \
+    char led[256]; \
+    path = pids_path(path, led, sizeof led); \
+    int result = sought(next(directory, path, status, flags), directory, path); \
+    return stamps_given(result, directory, path, (struct stat *)status); \
   }
 #if __GLIBC_PREREQ(2, 33)
 STAT(stat, stat)
 STAT(stat64, stat64)
 STAT(lstat, stat)
 STAT(lstat64, stat64)
-EXPORT int fstatat(int directory, const char *path, struct stat *status, int flags) {
-  NEXT(fstatat);
-  return sought(next(directory, path, status, flags), directory, path);
-}
+FSTAT(fstat, stat)
+FSTAT(fstat64, stat64)
+FSTATAT(fstatat, stat)
+FSTATAT(fstatat64, stat64)
+#endif
+
+/* What programs call that were linked with glibc before 2.33. */
+#define OLD_STAT(name, type) \
+  int name(int, const char *, struct type *); \
+  EXPORT int name(int version, const char *path, struct type *status) { \
+    NEXT(name); \
+    char led[256]; \
+    path = pids_path(path, led, sizeof led); \
+    int result = sought(next(version, path, status), AT_FDCWD, path); \
+    return stamps_given(result, AT_FDCWD, path, (struct stat *)status); \
+  }
+#define OLD_FSTAT(name, type) \
+  int name(int, int, struct type *); \
+  EXPORT int name(int version, int descriptor, struct type *status) { \
+    NEXT(name); \
+    return stamps_given(next(version, descriptor, status), descriptor, NULL, (struct stat *)status); \
+  }
+#define OLD_FSTATAT(name, type) \
+  int name(int, int, const char *, struct type *, int); \
+  EXPORT int name(int version, int directory, const char *path, struct type *status, int flags) { \
+    NEXT(name); \
+    char led[256]; \
+    path = pids_path(path, led, sizeof led); \
+    int result = sought(next(version, directory, path, status, flags), directory, path); \
+    return stamps_given(result, directory, path, (struct stat *)status); \
+  }
+#if defined(__x86_64__) && !defined(__ILP32__)
+OLD_STAT(__xstat, stat)
+OLD_STAT(__xstat64, stat64)
+OLD_STAT(__lxstat, stat)
+OLD_STAT(__lxstat64, stat64)
+OLD_FSTAT(__fxstat, stat)
+OLD_FSTAT(__fxstat64, stat64)
+OLD_FSTATAT(__fxstatat, stat)
+OLD_FSTATAT(__fxstatat64, stat64)
 #endif
 
 EXPORT int access(const char *path, int mode) {

@@ -47,9 +47,12 @@ static void after(int failed, int flags, const char *path) {
   EXPORT int name(const char *path, int flags, ...) { \
     MODE; \
     NEXT(name); \
-    char buffer[4352]; \
+    char buffer[4352], led[256]; \
+    path = pids_path(path, led, sizeof led); \
     int noted = before(AT_FDCWD, path, flags, buffer, sizeof buffer); \
-    int result = next(path, flags, mode); \
+    temporary_before(path, flags); \
+    int result = system_opened(next(path, flags, mode), path, flags); \
+    temporary_after(result, path, flags); \
     tape_opened(result, path); \
     if (noted) after(result < 0, flags, buffer); \
     return result; \
@@ -59,9 +62,10 @@ static void after(int failed, int flags, const char *path) {
   EXPORT int name(int directory, const char *path, int flags, ...) { \
     MODE; \
     NEXT(name); \
-    char buffer[4352]; \
+    char buffer[4352], led[256]; \
+    path = pids_path(path, led, sizeof led); \
     int noted = before(directory, path, flags, buffer, sizeof buffer); \
-    int result = next(directory, path, flags, mode); \
+    int result = system_opened(next(directory, path, flags, mode), path, flags); \
     tape_opened(result, path); \
     if (noted) after(result < 0, flags, buffer); \
     return result; \
@@ -70,7 +74,8 @@ static void after(int failed, int flags, const char *path) {
 #define CREAT(name) \
   EXPORT int name(const char *path, mode_t mode) { \
     NEXT(name); \
-    char buffer[4352]; \
+    char buffer[4352], led[256]; \
+    path = pids_path(path, led, sizeof led); \
     int flags = O_CREAT | O_WRONLY | O_TRUNC, noted = before(AT_FDCWD, path, flags, buffer, sizeof buffer); \
     int result = next(path, mode); \
     if (noted) after(result < 0, flags, buffer); \
@@ -87,10 +92,12 @@ static int flags_of(const char *mode) {
 #define FOPEN(name) \
   EXPORT FILE *name(const char *path, const char *mode) { \
     NEXT(name); \
-    char buffer[4352]; \
+    char buffer[4352], led[256]; \
+    path = pids_path(path, led, sizeof led); \
     int flags = flags_of(mode), noted = before(AT_FDCWD, path, flags, buffer, sizeof buffer); \
     FILE *result = next(path, mode); \
     tape_opened(result ? fileno(result) : -1, path); \
+    if (result) system_opened(fileno(result), path, flags); \
     if (noted) after(!result, flags, buffer); \
     return result; \
   }
@@ -98,7 +105,8 @@ static int flags_of(const char *mode) {
 #define FREOPEN(name) \
   EXPORT FILE *name(const char *path, const char *mode, FILE *stream) { \
     NEXT(name); \
-    char buffer[4352]; \
+    char buffer[4352], led[256]; \
+    path = pids_path(path, led, sizeof led); \
     int flags = flags_of(mode), noted = path && before(AT_FDCWD, path, flags, buffer, sizeof buffer); \
     FILE *result = next(path, mode, stream); \
     if (noted) after(!result, flags, buffer); \

@@ -94,7 +94,7 @@ void about_to_write(const char *path) {
   int source = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
   if (source < 0) return;
   snprintf(name, sizeof name, "%s/%s%s", log_folder(), inside ? "before" : "elsewhere", relative);
-  if (fstat(source, &status) == 0 && S_ISREG(status.st_mode) &&
+  if (syscall(SYS_fstat, source, &status) == 0 && S_ISREG(status.st_mode) &&
       status.st_size <= (inside ? KEEP_AT_MOST : KEEP_ELSEWHERE) &&
       (!began.tv_sec || status.st_mtim.tv_sec < began.tv_sec ||
        (status.st_mtim.tv_sec == began.tv_sec && status.st_mtim.tv_nsec < began.tv_nsec)) &&

@@ -69,7 +69,7 @@ void play_open(uint64_t process) {
   int descriptor = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC, 0);
   if (descriptor < 0) return;
   void *tape = MAP_FAILED;
-  if (fstat(descriptor, &status) == 0 && status.st_size > 0)
+  if (syscall(SYS_fstat, descriptor, &status) == 0 && status.st_size > 0)
     tape = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   syscall(SYS_close, descriptor);
   if (tape == MAP_FAILED) return;
@@ -141,6 +141,8 @@ static int more(struct stream *stream) {
   }
   return stream->chunk != NULL;
 }
+
+int play_has(struct stream *stream) { return more(stream); }
 
 static int varint(struct stream *stream, uint64_t *value) {
   *value = 0;

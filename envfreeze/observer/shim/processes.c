@@ -19,6 +19,7 @@ static uint64_t own;
 static char name[256];   /* for people: the command line, and which fork of it */
 static long pid;         /* whose memory this is: a vforked child has another */
 static long spawned_pid; /* the vforked child that was named last: it may try several paths */
+static uint64_t spawned_id;
 static unsigned spawned_number, forked_number;
 static char acted;       /* it has asked for something, or made a process: what follows it needs another name */
 static char *alive;      /* zeroed by the kernel in a child that was forked past pthread_atfork */
@@ -49,7 +50,7 @@ size_t process_next(char *text, size_t size) {
     if (child != spawned_pid && thread) spawned_number = thread->spawns++;
     spawned_pid = child;
     acted = 1;
-    id = step('s', thread, spawned_number);
+    id = spawned_id = step('s', thread, spawned_number);
   }
   return write_name(text, size, id);
 }
@@ -61,10 +62,22 @@ size_t process_spawning(char *text, size_t size) {
   return write_name(text, size, id);
 }
 
-void process_spawned(void) {
+uint64_t process_spawned(void) {
   struct thread *thread = thread_self();
+  uint64_t id = step('s', thread, thread ? thread->spawns : 0);
   if (thread) thread->spawns++;
   acted = 1;
+  return id;
+}
+
+int process_is_first(void) { return own == 0; }
+
+pid_t process_number(void) { return (pid_t)pid; }
+uint64_t process_vforked(pid_t child) { return child == spawned_pid ? spawned_id : 0; }
+
+uint64_t process_forked(void) {
+  struct thread *thread = thread_self();
+  return step('f', thread, thread && thread->forks ? thread->forks - 1 : 0);
 }
 
 void process_asked(void) { acted = 1; }
@@ -107,6 +120,7 @@ static void after_fork(void) {
   size_t length = strlen(name);
   snprintf(name + length, sizeof name - length, " [fork %u]", forked_number + 1);
   sites_start();
+  folders_reset();
   tape_reset();
   /* The parent's thread records stay behind: what they hold is the parent's place on its own tape. */
   struct thread *fresh = thread_new(tape_hash_text(0, "0"), "0");

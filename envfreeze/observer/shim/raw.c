@@ -39,7 +39,15 @@ EXPORT long syscall(long number, ...) {
   const void *caller = __builtin_return_address(0);
   struct timespec at;
   if (number == SYS_futex) d = (long)moved_deadline(b, (const struct timespec *)d, &at);
+  if (number == SYS_tgkill) b = pids_real((pid_t)b);
+  if (number == SYS_tgkill || number == SYS_tkill || number == SYS_kill) a = pids_real((pid_t)a);
+#ifdef SYS_pidfd_open
+  if (number == SYS_pidfd_open) a = pids_real((pid_t)a);
+#endif
   long result = raw_syscall(number, a, b, c, d, e, f);
+  if (number == SYS_getpid) return pids_own((pid_t)result);
+  if (number == SYS_getppid) return pids_parent((pid_t)result);
+  if (number == SYS_gettid) return pids_thread((pid_t)result);
   if (number == SYS_getrandom && result > 0) entropy_through_tape((void *)a, (size_t)result, caller);
   if (number == SYS_clock_gettime && result == 0 && clock_class((clockid_t)a) >= 0)
     clock_through_tape((clockid_t)a, (struct timespec *)b, caller);

@@ -23,7 +23,7 @@
 
 enum tape_mode tape_mode = TAPE_OFF;
 int tape_real_keys;
-static char tapes[3072], state[3072], file[3200];
+static char tapes[3072], state[3072], file[3200], project[3072];
 static volatile char lock;
 static char *region;
 static size_t region_size, region_used;
@@ -33,6 +33,16 @@ static int64_t *budget; /* bytes that all processes of the run may still write, 
 
 const char *tape_folder(void) { return tapes; }
 const char *tape_state(void) { return state; }
+
+/* A path as tapes name it: below the project without the project's own place, which a replay may not have. */
+const char *tape_path(const char *path) {
+  for (const char *root = project, *end; *root; root = *end ? end + 1 : end) {
+    end = strchrnul(root, '\n');
+    size_t length = (size_t)(end - root);
+    if (length && !strncmp(path, root, length) && (path[length] == '/' || !path[length])) return path + length;
+  }
+  return path;
+}
 
 void *tape_map(size_t size) {
   void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -166,18 +176,33 @@ static void put_label(const struct thread *thread, struct stream *stream, uint64
   stream->chunk->used = LABEL_SIZE + (uint32_t)length;
 }
 
-static struct stream *new_stream(struct thread *thread) {
+static void *carve_memory(struct thread *thread, size_t size) {
   const size_t block = 4 * PAGE;
-  if (!thread->block || thread->block_used + sizeof(struct stream) > block) {
+  if (!thread->block || thread->block_used + size > block) {
     char *fresh = tape_map(block);
     if (!fresh) return NULL;
     *(char **)(void *)fresh = thread->block; /* a list, for the thread's end */
     thread->block = fresh;
     thread->block_used = 64;
   }
-  struct stream *stream = (void *)(thread->block + thread->block_used);
-  thread->block_used += (sizeof *stream + 15) & ~(size_t)15;
+  void *memory = thread->block + thread->block_used;
+  thread->block_used += (size + 15) & ~(size_t)15;
+  return memory;
+}
+
+static struct stream *begin(struct thread *thread, const struct site *site, unsigned source, uint64_t key) {
+  struct stream *stream = carve_memory(thread, sizeof *stream);
+  if (!stream) return NULL;
+  stream->key = key;
+  stream->random = tape_seeded ? strict_random(key) : key;
+  stream->site = site;
+  stream->source = source;
   return stream;
+}
+
+static void connect(const struct thread *thread, struct stream *stream, uint64_t loose) {
+  if (tape_mode == TAPE_RECORD) put_label(thread, stream, loose);
+  else play_find(stream, loose);
 }
 
 /* CPython's own reads of the monotonic clock are for its lock waits: how many there are depends on contention.
@@ -198,21 +223,37 @@ static struct stream *find(struct thread *thread, const void *caller, unsigned s
     if (stream->key == key) return stream;
     order += stream->source == source && stream->site->module == site->module && !stream->ignored;
   }
-  struct stream *stream = new_stream(thread);
+  struct stream *stream = begin(thread, site, source, key);
   if (!stream) return NULL;
-  stream->key = key;
-  stream->random = tape_seeded ? strict_random(key) : key;
-  stream->site = site;
-  stream->source = source;
   stream->older = thread->streams;
   thread->streams = stream;
   stream->ignored = is_ignored(site, source);
   if (stream->ignored) return stream;
   process_asked();
   uint64_t loose = tape_hash(tape_hash(thread->id, &site->module, sizeof site->module), &source, sizeof source);
-  loose = tape_hash(loose, &order, sizeof order);
-  if (tape_mode == TAPE_RECORD) put_label(thread, stream, loose);
-  else play_find(stream, loose);
+  connect(thread, stream, tape_hash(loose, &order, sizeof order));
+  return stream;
+}
+
+/* A stream that is found by a name, a path mostly, and not by who asks. */
+struct stream *tape_named(struct thread *thread, unsigned source, const char *name) {
+  uint64_t key = tape_hash(tape_hash_text(thread->id, name), &source, sizeof source);
+  struct stream **list = &thread->named[key % NAMED];
+  for (struct stream *stream = *list; stream; stream = stream->older)
+    if (stream->key == key) return stream;
+  int kept = errno;
+  struct site *site = carve_memory(thread, sizeof *site);
+  struct stream *stream = site ? begin(thread, site, source, key) : NULL;
+  if (stream) {
+    size_t length = strlen(name), room = sizeof site->text - 1;
+    snprintf(site->text, sizeof site->text, "%s", length > room ? name + length - room : name);
+    site->key = site->module = key;
+    stream->older = *list;
+    *list = stream;
+    process_asked();
+    connect(thread, stream, key);
+  }
+  errno = kept;
   return stream;
 }
 
@@ -276,9 +317,11 @@ __attribute__((constructor)) static void start(void) {
   int kept = errno;
   const char *mode = getenv("ENVFREEZE_TAPE"), *folder = getenv("ENVFREEZE_TAPES");
   const char *notes = getenv("ENVFREEZE_TAPE_STATE"), *real = getenv("ENVFREEZE_TAPE_KEYS");
+  const char *root = getenv("ENVFREEZE_TAPE_ROOT");
   if (mode && folder && *folder == '/' && strlen(folder) < sizeof tapes && (!notes || strlen(notes) < sizeof state)) {
     strcpy(tapes, folder);
     strcpy(state, notes ? notes : folder);
+    if (root) snprintf(project, sizeof project, "%s", root);
     tape_real_keys = real && !strcmp(real, "real");
     sites_start();
     processes_start();
@@ -290,6 +333,7 @@ __attribute__((constructor)) static void start(void) {
       play_open(process_id());
       tape_mode = TAPE_REPLAY;
     }
+    if (process_is_first()) stamps_start();
   }
   errno = kept;
 }

@@ -9,6 +9,7 @@
 #include "shim.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 enum tape_mode { TAPE_OFF, TAPE_RECORD, TAPE_REPLAY };
@@ -18,6 +19,12 @@ enum source {
   ENTROPY = 1,
   HOST = 2,    /* the host's name */
   SECONDS = 3, /* time(2) */
+  USER = 4,    /* who runs it: passwd(5) */
+  TEMPORARY = 5, /* names of temporary files */
+  FOLDER_ORDER = 6, /* hashes of the names in it, as they came; 0 ends a listing */
+  STAMPS = 7,  /* times of files that the run made */
+  SYSTEM = 8,  /* small files of /proc and the like, as they were */
+  PLACE = 9,   /* an address that a program took for a random number */
   CLOCK = 16,
 };
 
@@ -48,17 +55,19 @@ struct stream {
 };
 
 #define CLOCKS 12
+#define NAMED 512
 struct thread {
   uint64_t id;
   char name[32];           /* for people: 0, 0.1, 0.1.2, … by the order of creation under each parent */
   unsigned children, forks, spawns;
   volatile int busy;       /* in this code already: a signal handler interrupted it */
-  struct stream *streams;
+  struct stream *streams, *named[NAMED];
   struct { const void *caller; unsigned source; struct stream *stream; } cache[64];
   int64_t given[CLOCKS], offset[CLOCKS]; /* last value given, and how far it was from the real time */
   char read[CLOCKS];
   char *block;             /* memory for streams */
   size_t block_used;
+  pid_t number_real, number_shown;
 };
 
 /* One chunk of a stream, in the file and in memory. Zeros until the next page follow the last of a region. */
@@ -87,6 +96,8 @@ struct thread *tape_enter(void); /* NULL when nothing is taped, or this thread i
 void tape_leave(struct thread *thread);
 const struct site *tape_site(const void *caller); /* NULL where tape_enter would be */
 struct stream *tape_stream(struct thread *thread, const void *caller, unsigned source); /* NULL: out of memory */
+struct stream *tape_named(struct thread *thread, unsigned source, const char *name);
+const char *tape_path(const char *path);
 void tape_put(struct stream *stream, int64_t value);
 void tape_put_bytes(struct stream *stream, const void *bytes, size_t size);
 const char *tape_folder(void);
@@ -99,6 +110,7 @@ uint64_t tape_hash_text(uint64_t seed, const char *text);
 /* playback.c */
 void play_open(uint64_t process);
 void play_find(struct stream *stream, uint64_t loose);
+int play_has(struct stream *stream); /* whether anything is left to give */
 int play_take(struct thread *thread, struct stream *stream, int64_t *value); /* 0 past the end */
 void play_bytes(struct thread *thread, struct stream *stream, void *bytes, size_t size);
 void play_text(struct thread *thread, struct stream *stream, char *text, size_t size); /* as it is past the end */
@@ -137,10 +149,42 @@ const char *process_name(void);
 size_t process_next(char *text, size_t size); /* for a program about to start: ENVFREEZE_TAPE_SELF=… */
 #define SELF "ENVFREEZE_TAPE_SELF"
 size_t process_spawning(char *text, size_t size); /* the same for posix_spawn, which is yet to make the process */
-void process_spawned(void);
+uint64_t process_spawned(void);   /* the identity of the process that was made; so do the two below */
+uint64_t process_forked(void);
+uint64_t process_vforked(pid_t child); /* 0: it became no program */
+pid_t process_number(void);       /* whose memory this is */
+int process_is_first(void);       /* of the run */
 void process_asked(void);         /* something is on this process's tape, or would be */
 int process_is_ours(void);        /* 0 in a child that was forked unseen: it shares its parent's tape */
 void processes_start(void);
+
+/* pids.c: numbers of processes and threads; the recorded ones are shown */
+pid_t pids_own(pid_t real);
+pid_t pids_parent(pid_t real);
+pid_t pids_thread(pid_t real);
+pid_t pids_made(pid_t real, uint64_t key);
+pid_t pids_waited(pid_t real);
+pid_t pids_shown(pid_t real);
+pid_t pids_real(pid_t shown);
+const char *pids_path(const char *path, char *buffer, size_t size); /* with the real number below /proc */
+
+/* stamps.c: times of files that the run made */
+struct stat;
+void stamps_start(void);
+int stamps_given(int result, int directory, const char *path, struct stat *status); /* passes the result on */
+
+/* folders.c */
+void folders_reset(void); /* in a forked child */
+
+/* system.c: a descriptor of a file with what was read at freeze, in place of one that is open on `path` */
+int system_opened(int descriptor, const char *path, int flags);
+
+/* temporary.c: before and after a file is made */
+void temporary_before(const char *path, int flags);
+void temporary_after(int result, const char *path, int flags);
+
+/* bash.c */
+void bash_seeds(int64_t *seconds, const void *caller);
 
 /* entropy.c */
 void tape_opened(int descriptor, const char *path);

@@ -41,13 +41,18 @@ static struct thread *adopt(void) {
 
 struct thread *thread_self(void) { return own ? own : adopt(); }
 
+static void let_go(struct stream *stream) {
+  for (; tape_mode == TAPE_RECORD && stream; stream = stream->older)
+    if (stream->chunk && stream->chunk_size > (16u << 10)) munmap(stream->chunk, stream->chunk_size);
+}
+
 static void end(void *data) {
   struct thread *thread = data;
   if (thread != own) return; /* a forked child's: see processes.c */
   own = NULL;
   ended = 1;
-  for (struct stream *stream = thread->streams; tape_mode == TAPE_RECORD && stream; stream = stream->older)
-    if (stream->chunk && stream->chunk_size > (16u << 10)) munmap(stream->chunk, stream->chunk_size);
+  let_go(thread->streams);
+  for (size_t i = 0; i < NAMED; i++) let_go(thread->named[i]);
   for (char *block = thread->block; block;) {
     char *older = *(char **)(void *)block;
     munmap(block, 4 * PAGE);
