@@ -90,6 +90,62 @@ PYTHON = {
             os.waitpid(child, 0)
         print(os.urandom(3))
         """,
+    "numbers": """
+        import multiprocessing, os, signal, subprocess, sys, threading
+        code = "import os; print(os.getpid(), os.getppid())"
+        print(os.getpid(), os.getppid(), os.getpgrp() == os.getpgid(0), threading.get_native_id())
+        thread = threading.Thread(target=lambda: print(threading.get_native_id()))
+        thread.start(), thread.join()
+        children = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(2)]
+        print([(child.pid, child.communicate()[0], child.returncode) for child in children])
+        sleeper = subprocess.Popen(["sleep", "99"], start_new_session=True)
+        print(os.path.exists(f"/proc/{sleeper.pid}/stat"), os.sched_getaffinity(sleeper.pid) != set())
+        os.killpg(sleeper.pid, signal.SIGTERM)
+        print(sleeper.pid, sleeper.wait())
+        child = os.fork()
+        if child == 0:
+            print(os.getpid(), os.getppid(), flush=True)
+            os._exit(3)
+        print(child, os.waitpid(child, 0))
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            print(pool.map(os.getpgid, [0]) == [os.getpgid(0)], [worker.pid for worker in pool._pool])
+        signal.signal(signal.SIGUSR1, lambda *_: print("signalled"))
+        os.kill(os.getpid(), signal.SIGUSR1)
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        """,
+    "file_times": """
+        import glob, hashlib, io, os, random, tarfile, tempfile, zipfile
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            for number in range(9):
+                open(f"{random.getrandbits(30)}", "w").write("x")
+            print([(os.stat(path).st_mtime_ns, os.lstat(path).st_ctime_ns) for path in os.listdir()])
+            print([entry.stat().st_atime for entry in os.scandir()])
+            with open("a", "w") as file:
+                print(os.fstat(file.fileno()).st_mtime)
+            zipped, packed = io.BytesIO(), io.BytesIO()
+            with zipfile.ZipFile(zipped, "w") as archive:
+                for path in glob.glob("*"): archive.write(path)
+            with tarfile.open(fileobj=packed, mode="w") as archive:
+                archive.add(".")
+            print([hashlib.sha256(file.getvalue()).hexdigest() for file in (zipped, packed)])
+            os.chdir("/")
+        """,
+    "folder_order": """
+        import glob, os, random, tempfile
+        with tempfile.TemporaryDirectory() as folder:
+            for number in range(40):
+                open(f"{folder}/{random.getrandbits(30)}", "w").close()
+            print(os.listdir(folder), glob.glob(f"{folder}/*"), list(os.walk(folder)))
+            print([entry.name for entry in os.scandir(folder)])
+        """,
+    "machine": """
+        import getpass, os, pwd, socket, platform
+        print(socket.gethostname(), platform.node(), pwd.getpwuid(os.getuid()).pw_name, getpass.getuser())
+        for name in "sys/kernel/random/uuid", "sys/kernel/random/boot_id", "uptime", "self/stat":
+            print(open(f"/proc/{name}").read())
+        print(open("/proc/self/statm").read(), open(f"/proc/{os.getpid()}/stat").read(), open("/proc/loadavg").read())
+        """,
     "isolated_mode": """
         import subprocess, sys
         code = "import random, time; print(random.random(), time.perf_counter(), hash('a'))"
@@ -119,7 +175,20 @@ SHELL = {
     "od": "od -An -N8 -tx1 /dev/urandom",
     "head": "head -c 9 /dev/urandom | od -An -tx1",
     "redirected": "od -An -N8 -tx1 < /dev/urandom",
-    "mktemp": "mktemp -u",
+    "mktemp": "mktemp -u; f=$(mktemp); echo $f; rm $f; f=$(mktemp -d); echo $f; rmdir $f",
+    "processes": "echo $$ $PPID; sleep 0.01 & echo $!; wait $!; echo $?; sh -c 'echo $$ $PPID'; kill -0 $$",
+    "bash": """
+        bash -c 'echo $RANDOM $RANDOM $(echo $RANDOM) $SRANDOM $$ $BASHPID $EPOCHREALTIME; (echo $RANDOM)'
+        bash -c 'sleep 9 & echo $!; kill $!; wait $!; echo $?; cut -d " " -f 1-4,22 /proc/$$/stat'
+        """,
+    "perl": """perl -e 'print rand, " $$ ", getppid, " ", time'""",
+    "awk": "awk 'BEGIN { srand(); print rand(), srand() }'",
+    "files": """
+        folder=$(mktemp -d); cd $folder
+        for i in 1 2 3 4 5 6 7 8 9; do echo > f$(od -An -N4 -tx4 /dev/urandom | tr -d ' '); done
+        ls -f; find .; stat -c '%n %y %z' *; ls -l --time-style=full-iso
+        tar cf $folder.tar .; sha256sum < $folder.tar; rm -r $folder*
+        """,
 }
 POOLS = ("fork", "spawn", "forkserver")
 NAMES = [*PYTHON, *POOLS, *SHELL]

@@ -48,10 +48,11 @@ static void after(int failed, int flags, const char *path) {
     MODE; \
     NEXT(name); \
     char buffer[4352], led[256]; \
+    const char *asked = path; \
     path = pids_path(path, led, sizeof led); \
     int noted = before(AT_FDCWD, path, flags, buffer, sizeof buffer); \
     temporary_before(path, flags); \
-    int result = system_opened(next(path, flags, mode), path, flags); \
+    int result = system_opened(next(path, flags, mode), asked, flags); \
     temporary_after(result, path, flags); \
     tape_opened(result, path); \
     if (noted) after(result < 0, flags, buffer); \
@@ -63,9 +64,10 @@ static void after(int failed, int flags, const char *path) {
     MODE; \
     NEXT(name); \
     char buffer[4352], led[256]; \
+    const char *asked = path; \
     path = pids_path(path, led, sizeof led); \
     int noted = before(directory, path, flags, buffer, sizeof buffer); \
-    int result = system_opened(next(directory, path, flags, mode), path, flags); \
+    int result = system_opened(next(directory, path, flags, mode), asked, flags); \
     tape_opened(result, path); \
     if (noted) after(result < 0, flags, buffer); \
     return result; \
@@ -93,11 +95,12 @@ static int flags_of(const char *mode) {
   EXPORT FILE *name(const char *path, const char *mode) { \
     NEXT(name); \
     char buffer[4352], led[256]; \
+    const char *asked = path; \
     path = pids_path(path, led, sizeof led); \
     int flags = flags_of(mode), noted = before(AT_FDCWD, path, flags, buffer, sizeof buffer); \
     FILE *result = next(path, mode); \
     tape_opened(result ? fileno(result) : -1, path); \
-    if (result) system_opened(fileno(result), path, flags); \
+    if (result) system_opened(fileno(result), asked, flags); \
     if (noted) after(!result, flags, buffer); \
     return result; \
   }
