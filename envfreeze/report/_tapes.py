@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from envfreeze.records.tapes import LeftTape
 
-_WORDS = {"randomness": "randomness", "clock": "the time", "host name": "the host's name"}
+_WORDS = {
+    "randomness": "randomness",
+    "clock": "the time",
+    "host name": "the host's name",
+    "user": "the user's name",
+    "temporary names": "a temporary name",
+}
 
 
 def first_hint(left: Sequence[LeftTape]) -> str | None:

@@ -115,6 +115,10 @@ PYTHON = {
         """,
     "file_times": """
         import glob, hashlib, io, os, random, tarfile, tempfile, zipfile
+        def nobody(member):  # the owner's number is another in a container
+            member.uid = member.gid = 0
+            member.uname = member.gname = ""
+            return member
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
             for number in range(9):
@@ -127,7 +131,7 @@ PYTHON = {
             with zipfile.ZipFile(zipped, "w") as archive:
                 for path in glob.glob("*"): archive.write(path)
             with tarfile.open(fileobj=packed, mode="w") as archive:
-                archive.add(".")
+                archive.add(".", filter=nobody)
             print([hashlib.sha256(file.getvalue()).hexdigest() for file in (zipped, packed)])
             os.chdir("/")
         """,
@@ -144,7 +148,8 @@ PYTHON = {
         print(socket.gethostname(), platform.node(), pwd.getpwuid(os.getuid()).pw_name, getpass.getuser())
         for name in "sys/kernel/random/uuid", "sys/kernel/random/boot_id", "uptime", "self/stat":
             print(open(f"/proc/{name}").read())
-        print(open("/proc/self/statm").read(), open(f"/proc/{os.getpid()}/stat").read(), open("/proc/loadavg").read())
+        print(open("/proc/self/statm").read(), open(f"/proc/{os.getpid()}/stat").read())
+        print(open("/proc/loadavg").read())
         """,
     "isolated_mode": """
         import subprocess, sys
@@ -186,8 +191,8 @@ SHELL = {
     "files": """
         folder=$(mktemp -d); cd $folder
         for i in 1 2 3 4 5 6 7 8 9; do echo > f$(od -An -N4 -tx4 /dev/urandom | tr -d ' '); done
-        ls -f; find .; stat -c '%n %y %z' *; ls -l --time-style=full-iso
-        tar cf $folder.tar .; sha256sum < $folder.tar; rm -r $folder*
+        ls -f; find .; stat -c '%n %y %z' *; ls -go --time-style=full-iso
+        tar cf $folder.tar --owner=0 --group=0 .; sha256sum < $folder.tar; rm -r $folder*
         """,
 }
 POOLS = ("fork", "spawn", "forkserver")

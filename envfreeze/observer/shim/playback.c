@@ -167,7 +167,7 @@ static void leave(struct thread *thread, struct stream *stream, const char *why)
   char name[3200], inner[512] = "", place[512] = "", line[2600];
   if (stream->over || tape_seeded) return;
   stream->over = 1;
-  if (lines++ >= MOST_LINES) return;
+  if (temporary_is_mktemp() || lines++ >= MOST_LINES) return;
   if (stream->site->interpreter) python_place(stream->source == ENTROPY, inner, place, sizeof place);
   one_line(inner);
   one_line(place);

@@ -181,6 +181,7 @@ int system_opened(int descriptor, const char *path, int flags);
 
 /* temporary.c: before and after a file is made */
 void temporary_before(const char *path, int flags);
+int temporary_is_mktemp(void);
 void temporary_after(int result, const char *path, int flags);
 
 /* bash.c */

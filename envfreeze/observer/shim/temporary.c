@@ -49,8 +49,9 @@ static int give(const char *template, char *name, size_t length) {
 }
 
 /* The program mktemp makes names up by itself, from the clock and from an address. It creates them by open or
- * mkdir, and then prints the same text, into which the recorded letters are written here. */
-static int is_mktemp(void) {
+ * mkdir, and then prints the same text, into which the recorded letters are written here. How often it asks for
+ * randomness depends on that address. */
+int temporary_is_mktemp(void) {
   static int known;
   if (!known) known = strcmp(program_invocation_short_name, "mktemp") ? 1 : 2;
   return known == 2;
@@ -62,13 +63,13 @@ static char *last_part(const char *path) {
 }
 
 void temporary_before(const char *path, int flags) {
-  if (tape_mode != TAPE_REPLAY || !(flags & O_EXCL) || !is_mktemp()) return;
+  if (tape_mode != TAPE_REPLAY || !(flags & O_EXCL) || !temporary_is_mktemp()) return;
   char *at = last_part(path);
   give("mktemp", at, strlen(at));
 }
 
 void temporary_after(int result, const char *path, int flags) {
-  if (tape_mode != TAPE_RECORD || !(flags & O_EXCL) || result < 0 || !is_mktemp()) return;
+  if (tape_mode != TAPE_RECORD || !(flags & O_EXCL) || result < 0 || !temporary_is_mktemp()) return;
   keep("mktemp", last_part(path), strlen(last_part(path)));
 }
 
