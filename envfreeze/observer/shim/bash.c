@@ -4,6 +4,7 @@
 #include "tape.h"
 
 #include <sys/syscall.h>
+#include <unistd.h>
 
 void bash_seeds(int64_t *seconds, const void *caller) {
   static const char *seedrand;
@@ -13,10 +14,12 @@ void bash_seeds(int64_t *seconds, const void *caller) {
   if (!seedrand || (const char *)caller < seedrand || (const char *)caller > seedrand + 256) return;
   struct thread *thread = tape_enter();
   if (!thread) return;
+  if (tape_seeded && strict_stamp()) *seconds ^= (uint32_t)(getpid() ^ getppid());
   uint32_t now = (uint32_t)(uintptr_t)seedrand ^ (uint32_t)syscall(SYS_getuid);
   struct stream *stream = tape_named(thread, PLACE, "bash:seedrand");
   int64_t then;
   if (stream && tape_mode == TAPE_RECORD) tape_put(stream, now);
-  else if (stream && play_take(thread, stream, &then)) *seconds ^= (uint32_t)then ^ now;
+  else if (stream && tape_seeded && strict_stamp()) *seconds ^= now;
+  else if (stream && !tape_seeded && play_take(thread, stream, &then)) *seconds ^= (uint32_t)then ^ now;
   tape_leave(thread);
 }

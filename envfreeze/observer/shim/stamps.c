@@ -48,7 +48,8 @@ static int is_own(int64_t changed, int64_t altered) {
 
 /* Access, change of content, of the entry, and birth; 0 where that is not known. */
 static void through_tape(const char *name, int64_t times[TIMES]) {
-  struct thread *thread = tape_enter();
+  for (int i = 0; tape_seeded && i < TIMES; i++) times[i] = times[i] && strict_stamp() ? strict_stamp() : times[i];
+  struct thread *thread = tape_seeded ? NULL : tape_enter();
   if (!thread) return;
   struct stream *stream = tape_named(thread, STAMPS, name);
   int has = stream && tape_mode == TAPE_REPLAY && play_has(stream);

@@ -47,6 +47,10 @@ int strict_ignores(const struct site *site, unsigned source) {
   return !site->interpreter && python_marks() && clock_class((clockid_t)(source - CLOCK)) != 0;
 }
 
+/* What all files bear that the run made; 0: their own. */
+int64_t strict_stamp(void) { return holds_clock ? start_time : 0; }
+int strict_draws(void) { return tape_seeded && holds_entropy; }
+
 uint64_t strict_random(uint64_t key) {
   uint64_t process = process_id();
   return tape_hash(tape_hash(key, &process, sizeof process), &seed, sizeof seed);

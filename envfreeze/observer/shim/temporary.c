@@ -34,6 +34,13 @@ static int keep(const char *template, const char *name, size_t length) {
   return 0;
 }
 
+static void draw(struct thread *thread, struct stream *stream, char *text, size_t length) {
+  static const char LETTERS_AND_DIGITS[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+  play_bytes(thread, stream, text, length);
+  for (size_t i = 0; i < length; i++) text[i] = LETTERS_AND_DIGITS[(unsigned char)text[i] % 36];
+  text[length] = 0;
+}
+
 /* The recorded text, of this length and within one folder; 0 when there is none. */
 static int give(const char *template, char *name, size_t length) {
   char text[512];
@@ -41,7 +48,8 @@ static int give(const char *template, char *name, size_t length) {
   struct stream *stream = thread ? stream_of(thread, template) : NULL;
   int found = 0;
   *text = 0;
-  if (stream) play_text(thread, stream, text, sizeof text);
+  if (stream && !tape_seeded) play_text(thread, stream, text, sizeof text);
+  else if (stream && strict_draws()) draw(thread, stream, text, length);
   if (thread) tape_leave(thread);
   found = *text && strlen(text) == length && !memchr(text, '/', length);
   if (found) memcpy(name, text, length);
