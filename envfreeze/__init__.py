@@ -1,6 +1,6 @@
 """Freeze the environment of a machine-learning run, replay it elsewhere, and say if the result is the same.
 
-The four verbs return typed records, which live in ``envfreeze.records``::
+The verbs return typed records, which live in ``envfreeze.records``::
 
     import envfreeze
 
@@ -8,6 +8,7 @@ The four verbs return typed records, which live in ``envfreeze.records``::
     image = envfreeze.build()
     run = envfreeze.replay(engine="local")
     comparison = envfreeze.diff("runs/a", "runs/b")
+    folder, sweep = envfreeze.sweep(count=16)
 
 Names are imported on first use, so that ``import envfreeze`` costs next to nothing.
 """
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from envfreeze.records.lock import Lock
     from envfreeze.records.run import Image, Run
     from envfreeze.records.verdict import Verdict
+    from envfreeze.sweeps.run import sweep
     from envfreeze.workflow import build, diff, freeze, replay
 
 __version__ = "0.1.0"
@@ -40,6 +42,7 @@ __all__ = [
     "diff",
     "freeze",
     "replay",
+    "sweep",
 ]
 
 _HOME = {
@@ -55,6 +58,7 @@ _HOME = {
     "diff": "workflow",
     "freeze": "workflow",
     "replay": "workflow",
+    "sweep": "sweeps.run",
 }
 
 

@@ -73,7 +73,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--seed", type=int, default=7)
+parser.add_argument("--seed", type=int, default=2)
 seed = parser.parse_args().seed
 images, labels = load_digits(return_X_y=True)
 inertia = KMeans(n_clusters=30, random_state=seed).fit(images).inertia_
@@ -82,7 +82,7 @@ forest = RandomForestClassifier(n_estimators=30, random_state=seed).fit(train_x,
 accuracy = forest.score(test_x, test_y)
 json.dump({"inertia": inertia, "forest": {"accuracy": accuracy}}, open("metrics.json", "w"))
 """
-CLAIM = "claims: [{id: clusters, location: Table 1, holds: 'metrics.json:inertia < 842000'}]\n"
+CLAIM = "claims: [{id: clusters, location: Table 1, holds: 'metrics.json:inertia < 845000'}]\n"
 
 
 def test_a_default_that_changed_between_two_versions_of_scikit_learn(tmp_path: Path) -> None:
