@@ -494,6 +494,40 @@ int main() {
 """
 
 
+SOURCES = """
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <sys/syscall.h>
+#include <thread>
+#include <unistd.h>
+int main() {
+  std::random_device device;
+  printf("%u %d %d %ld\\n", device(), getpid(), getppid(), syscall(SYS_gettid));
+  char file[] = "/tmp/abXXXXXX", folder[] = "/tmp/abXXXXXX", ended[] = "/tmp/abXXXXXX.txt";
+  close(mkstemp(file)), mkdtemp(folder), close(mkstemps(ended, 4));
+  puts(file), puts(folder), puts(ended), fflush(stdout);
+  unlink(file), rmdir(folder), unlink(ended);
+  std::thread thread([] { printf("%ld\\n", syscall(SYS_gettid)); });
+  thread.join();
+}
+"""
+
+
+def test_a_cpp_program_gets_its_numbers_and_names_again(recorder: Recorder, tmp_path: Path) -> None:
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no C++ compiler here")
+    (tmp_path / "sources.cc").write_text(SOURCES)
+    program = str(tmp_path / "sources")
+    subprocess.run([compiler, "-w", "-o", program, tmp_path / "sources.cc", "-lpthread"], check=True)
+    done, sealed, _ = recorder.record(program)
+    again, left = recorder.play(sealed, program)
+    assert "process numbers" in sealed.sources and "temporary names" in sealed.sources
+    assert done.stdout == again.stdout and done.stdout.count(b"\n") == 5 and left == ()
+    assert recorder.record(program)[0].stdout != done.stdout
+
+
 def test_libraries_that_make_keys_get_real_randomness_when_there_is_a_network(recorder: Recorder) -> None:
     code = "import ssl, random, os; print(ssl.RAND_bytes(8).hex()); print(random.random())"
     done, sealed, gaps = recorder.record(sys.executable, "-c", code)
