@@ -101,6 +101,16 @@ def test_vary_names_what_a_seeded_program_reacts_to(project: Path) -> None:
     assert reacts == {"hashseed": True, "clock": False, "threads": True}
 
 
+@needs_shim
+def test_vary_names_the_order_of_folders(project: Path) -> None:
+    for name in "abc":
+        (project / name).touch()
+    command = write(project, "import os; print([name for name in os.listdir('.') if len(name) == 1])")
+    found = check(command, project=project, directory=project, vary=("order", "entropy"))
+    assert found.deterministic
+    assert [item.source for item in found.sources if item.reacts] == ["order"]
+
+
 def test_the_outputs_are_told_in_the_order_of_writing(project: Path) -> None:
     code = """
         import os, time

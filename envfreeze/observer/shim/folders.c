@@ -88,6 +88,11 @@ static void reorder(struct thread *thread, struct stream *stream, struct listing
   qsort(listing->entries, listing->count, sizeof *ordered, by_name);
   for (size_t i = 0; i < listing->count; i++)
     if (!listing->entries[i].given) ordered[used++] = listing->entries[i];
+  for (size_t i = 0; strict_backwards() && i < used / 2; i++) {
+    struct entry swapped = ordered[i];
+    ordered[i] = ordered[used - 1 - i];
+    ordered[used - 1 - i] = swapped;
+  }
   free(listing->entries);
   listing->entries = ordered;
 }

@@ -18,7 +18,7 @@
 int tape_seeded;
 static uint64_t seed;
 static int64_t start_time;
-static char holds_entropy, holds_clock;
+static char holds_entropy, holds_clock, holds_order;
 static __thread int64_t passed __attribute__((tls_model("initial-exec"))); /* ns of this thread's own time */
 
 static int named(const char *list, const char *name) {
@@ -33,6 +33,7 @@ int strict_start(const char *mode) {
   start_time = (epoch && atoll(epoch) > 0 && atoll(epoch) < (1ll << 32) ? atoll(epoch) : START) * BILLION;
   holds_entropy = (char)named(held, "entropy");
   holds_clock = (char)named(held, "clock");
+  holds_order = (char)named(held, "order");
   tape_seeded = 1;
   return 1;
 }
@@ -49,6 +50,8 @@ int strict_ignores(const struct site *site, unsigned source) {
 
 /* What all files bear that the run made; 0: their own. */
 int64_t strict_stamp(void) { return holds_clock ? start_time : 0; }
+/* The order of a folder is let go by listing it the other way round: a file system may well keep its own. */
+int strict_backwards(void) { return tape_seeded && !holds_order; }
 int strict_draws(void) { return tape_seeded && holds_entropy; }
 
 uint64_t strict_random(uint64_t key) {

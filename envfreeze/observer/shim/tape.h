@@ -199,6 +199,7 @@ uint64_t strict_random(uint64_t key);
 int64_t strict_clock(const struct stream *stream, int class);
 int64_t strict_time(void);        /* of this thread, for those that it makes */
 int64_t strict_stamp(void);
+int strict_backwards(void);
 int strict_draws(void);           /* randomness is made from the seed */
 void strict_begin(int64_t time);
 void strict_reached(clockid_t clock, const struct timespec *deadline);
