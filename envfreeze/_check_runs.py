@@ -23,7 +23,7 @@ from envfreeze.records.checked import Differing, SourceName
 from envfreeze.records.settings import Strictness
 from envfreeze.records.verdict import Verdict
 
-SOURCES: tuple[SourceName, ...] = ("hashseed", "entropy", "clock", "aslr", "threads", "gpu")
+SOURCES: tuple[SourceName, ...] = ("hashseed", "entropy", "clock", "order", "aslr", "threads", "gpu")
 
 _THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -135,7 +135,7 @@ class Bench:
         if library := inject.shim():
             preloaded = environment.get("LD_PRELOAD", "")
             environment["LD_PRELOAD"] = f"{library}:{preloaded}" if preloaded else str(library)
-            sources = tuple(source for source in ("entropy", "clock") if source in held)
+            sources = tuple(source for source in ("entropy", "clock", "order") if source in held)
             environment |= inject.strict_variables(Strictness(hold=sources), str(notes))
         return environment
 

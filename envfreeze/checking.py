@@ -1,7 +1,7 @@
 """Whether a command is deterministic: it runs several times in copies of the project, and is compared.
 
 Where the runs differ, it runs again with every source of chance held: a fixed hash seed, randomness from a
-seed, a clock that starts at a fixed time, fixed addresses, one thread. Then one source after
+seed, a clock that starts at a fixed time, sorted folders, fixed addresses, one thread. Then one source after
 the other is let go. A source that changes the outputs is one that the command depends on; several may be at
 work at once, which is why not one is held but one let go.
 """
@@ -25,11 +25,12 @@ _HOW: dict[SourceName, str] = {
     "hashseed": "another PYTHONHASHSEED",
     "entropy": "the system's randomness instead of a seeded one",
     "clock": "the real time instead of a fixed start",
+    "order": "folders listed backwards instead of sorted",
     "aslr": "random addresses instead of fixed ones",
     "threads": "as many threads as by default instead of one",
     "gpu": "with the GPU instead of without",
 }
-_SHIMMED = ("entropy", "clock")
+_SHIMMED = ("entropy", "clock", "order")
 
 
 def check(
@@ -101,7 +102,7 @@ def _diagnosis(
     wanted: list[SourceName] = list(vary) or list(SOURCES)
     notes = []
     if inject.shim() is None:
-        notes.append("this installation has no shim: entropy and clock could not be held")
+        notes.append("this installation has no shim: entropy, clock and order could not be held")
         wanted = [source for source in wanted if source not in _SHIMMED]
     if "gpu" in wanted and not bench.has_gpu:
         wanted.remove("gpu")

@@ -55,7 +55,7 @@ class _Sources(click.ParamType[tuple[str, ...]]):
     type=_Sources(),
     default=None,
     metavar="SOURCE,…",
-    help="Let go of these sources one by one even where the runs agree: hashseed, entropy, clock, "
+    help="Let go of these sources one by one even where the runs agree: hashseed, entropy, clock, order, "
     "aslr, threads, gpu.",
 )
 @output_options
@@ -72,7 +72,7 @@ def check(
     """Run COMMAND twice in copies of the project and say whether it makes the same.
 
     Where it does not: what differs first, and which source of chance it comes from (hash seed, randomness,
-    clock, addresses, threads, GPU), found by further runs with the others held. Nothing in
+    clock, order of folders, addresses, threads, GPU), found by further runs with the others held. Nothing in
     your folder changes. Exits with 0 when the runs agree and with 1 when they do not.
     """
     from envfreeze.checking import check as run_check

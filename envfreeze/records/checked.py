@@ -6,7 +6,7 @@ from typing import Literal
 
 from envfreeze.records.base import Record, Seconds
 
-SourceName = Literal["hashseed", "entropy", "clock", "aslr", "threads", "gpu"]
+SourceName = Literal["hashseed", "entropy", "clock", "order", "aslr", "threads", "gpu"]
 
 
 class Differing(Record):
