@@ -1,8 +1,12 @@
-"""Compiles the observer's shim into the wheel; without a C compiler the wheel is a pure one and works too."""
+"""Compiles the observer's shim and the library of the profile portable into the wheel.
+
+Without a C compiler the wheel is a pure one and works too.
+"""
 
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -13,8 +17,17 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDER = "envfreeze/observer/shim"
-LIBRARY = f"{FOLDER}/libenvfreeze-shim.so"
+_COMMON = ["-shared", "-fPIC", "-fvisibility=hidden", "-Wl,-z,relro,-z,now"]
+LIBRARIES = {
+    "envfreeze/observer/shim/libenvfreeze-shim.so": ["-O2", "-ldl", "-lpthread"],
+}
+"""Libraries, each made of all C files of its folder, and flags of their own."""
+
+if platform.machine() == "x86_64":
+    # Every operation is to round as written, so that all processors and compilers give the same bits.
+    LIBRARIES["envfreeze/determinism/portable/libenvfreeze-portable.so"] = [
+        *("-O3", "-mavx2", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-lm")
+    ]
 
 
 class ShimBuildHook(BuildHookInterface):
@@ -28,17 +41,27 @@ class ShimBuildHook(BuildHookInterface):
         if sys.platform != "linux" or shutil.which(compiler[0]) is None:
             self.app.display_warning("no C compiler: without its shim the observer sees Python programs only")
             return
-        sources = sorted(str(path) for path in (root / FOLDER).glob("*.c"))
-        flags = ["-shared", "-fPIC", "-O2", "-fvisibility=hidden", "-Wl,-z,relro,-z,now"]
+        made = [
+            library for library in LIBRARIES if self._compile(compiler, root / library, LIBRARIES[library])
+        ]
+        if not made:
+            return
+        build_data["artifacts"] += made
+        build_data["pure_python"] = False
+        tag = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["tag"] = f"py3-none-{tag}"
+
+    def _compile(self, compiler: list[str], library: Path, flags: list[str]) -> bool:
+        """False, after a warning, when the compiler could not."""
+        sources = sorted(str(path) for path in library.parent.glob("*.c"))
         # Programs may be running with the library of an earlier build: it is replaced, never written to.
-        made = root / f"{LIBRARY}.{os.getpid()}"
-        command = [*compiler, *flags, "-o", str(made), *sources, "-ldl", "-lpthread"]
+        made = library.with_name(f"{library.name}.{os.getpid()}")
+        options = [flag for flag in flags if not flag.startswith("-l")]
+        linked = [flag for flag in flags if flag.startswith("-l")]
+        command = [*compiler, *_COMMON, *options, "-o", str(made), *sources, *linked]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
-            self.app.display_warning(f"the observer's shim could not be compiled:\n{done.stderr}")
-            return
-        made.replace(root / LIBRARY)
-        build_data["artifacts"].append(LIBRARY)
-        build_data["pure_python"] = False
-        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-        build_data["tag"] = f"py3-none-{platform}"
+            self.app.display_warning(f"{library.name} could not be compiled:\n{done.stderr}")
+            return False
+        made.replace(library)
+        return True

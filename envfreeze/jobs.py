@@ -12,7 +12,7 @@ from envfreeze import tree
 from envfreeze.data import provide
 from envfreeze.errors import InputError
 from envfreeze.files import in_parallel, sha256
-from envfreeze.observer.inject import shim
+from envfreeze.observer.inject import kernels, shim
 from envfreeze.recipe.command import unwrapped
 from envfreeze.records.base import Record
 from envfreeze.records.files import FileEntry
@@ -107,6 +107,8 @@ class Playing(Record):
         if self.profile == "off":
             return job
         job = msgspec.structs.replace(job, settings=self.switches, **self.tapes)
+        if self.profile == "portable" and (answers := kernels()) is not None:
+            job = msgspec.structs.replace(job, kernels=str(answers))
         if self.seed is None:
             return job
         library = shim()
@@ -123,9 +125,11 @@ def playing(lock: Lock, store: Store, profile: Profile, *, seed: int | None, sam
 
     Raises:
         InputError: a seed for a profile that has none.
+        EnvironmentFailure: this processor is none for the profile portable.
     """
     from envfreeze.determinism import settings
     from envfreeze.determinism._force import unheeded
+    from envfreeze.determinism._kernels import NOT_COMPILED, not_covered, require
 
     run = lock.run
     if seed is not None and profile not in ("recorded", "strict"):
@@ -136,6 +140,7 @@ def playing(lock: Lock, store: Store, profile: Profile, *, seed: int | None, sam
         profile = "strict"
     if profile == "off":
         return Playing(lock=playable(lock, store, "off")[0], profile=profile)
+    require(profile)
     taped: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     if profile == "strict":
@@ -154,6 +159,9 @@ def playing(lock: Lock, store: Store, profile: Profile, *, seed: int | None, sam
     )
     switches += kept
     notes += unheeded(switches, lock)
+    if profile == "portable":
+        notes += () if kernels() is not None else (NOT_COMPILED,)
+        notes += not_covered(lock)
     return Playing(lock=lock, profile=profile, switches=switches, seed=seed, tapes=taped, notes=notes)
 
 

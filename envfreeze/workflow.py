@@ -86,6 +86,7 @@ def freeze(
     from envfreeze.claims.use import record as recorded_claims
     from envfreeze.determinism import settings_at_freeze
     from envfreeze.determinism._force import checked
+    from envfreeze.determinism._kernels import require
     from envfreeze.observer import target as targets
     from envfreeze.observer.capture import options
     from envfreeze.observer.tapes import DEFAULT_LIMIT
@@ -101,6 +102,7 @@ def freeze(
     _check_beforehand(command, folder, here, environment)
     if seed is not None and profile != "strict":
         raise InputError(f"the profile {profile} has no seed.", hint="Give --profile strict too.")
+    require(profile)
     applied = settings_at_freeze(profile, dict(environment), seed=seed or 0) if command is not None else ()
     environment = {
         **environment,

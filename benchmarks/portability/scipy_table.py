@@ -6,8 +6,20 @@ from functools import partial
 
 import numpy as np
 import scipy
-from scipy import cluster, fft, integrate, interpolate, linalg, ndimage, optimize, signal, sparse, spatial, special
-from scipy import stats
+from scipy import (
+    cluster,
+    fft,
+    integrate,
+    interpolate,
+    linalg,
+    ndimage,
+    optimize,
+    signal,
+    sparse,
+    spatial,
+    special,
+    stats,
+)
 from scipy.sparse import linalg as sparse_linalg
 from table import classes, main, several, training, uniform
 
@@ -49,11 +61,13 @@ several(
         "least_squares": lambda: optimize.curve_fit(
             lambda x, a, b: a * np.exp(-b * x), _X()[:99], 2 * np.exp(-_X()[:99]) + _A()[0, 0] / 9
         )[0],
-        "linear_program": lambda: optimize.linprog(_A()[0, :5] + 1, A_ub=-_B()[:3, :5] - 2, b_ub=[-1, -1, -1]).x,
+        "linear_program": lambda: (
+            optimize.linprog(_A()[0, :5] + 1, A_ub=-_B()[:3, :5] - 2, b_ub=[-1, -1, -1]).x
+        ),
         "quadrature": lambda: integrate.quad(lambda x: np.exp(-x * x) * np.cos(x), 0, 5)[0],
-        "differential_equation": lambda: integrate.solve_ivp(
-            lambda t, y: [y[1], (1 - y[0] ** 2) * y[1] - y[0]], (0, 10), [1, 0.5]
-        ).y,
+        "differential_equation": lambda: (
+            integrate.solve_ivp(lambda t, y: [y[1], (1 - y[0] ** 2) * y[1] - y[0]], (0, 10), [1, 0.5]).y
+        ),
         "cubic_spline": lambda: interpolate.CubicSpline(np.sort(_X()[:99]), _LONG()[:99])(_X()[:500]),
         "dct": lambda: fft.dct(_LONG()[:1009]),
         "fft_f4": lambda: fft.fft(_LONG()[:4096].astype("f4")),

@@ -9,8 +9,21 @@ import numpy as np
 import scipy
 import sklearn
 from sklearn import (
-    cluster, decomposition, discriminant_analysis, ensemble, gaussian_process, linear_model, manifold, metrics,
-    mixture, naive_bayes, neighbors, neural_network, preprocessing, svm, tree,
+    cluster,
+    decomposition,
+    discriminant_analysis,
+    ensemble,
+    gaussian_process,
+    linear_model,
+    manifold,
+    metrics,
+    mixture,
+    naive_bayes,
+    neighbors,
+    neural_network,
+    preprocessing,
+    svm,
+    tree,
 )  # fmt: skip
 from table import OPERATIONS, classes, main, several, uniform
 
@@ -34,7 +47,7 @@ _MODELS: dict[str, Callable[[], object]] = {
     "gradient_boosting": lambda: ensemble.GradientBoostingRegressor(n_estimators=30, random_state=0),
     "histogram_boosting": lambda: ensemble.HistGradientBoostingClassifier(max_iter=20, random_state=0),
     "ada_boost": lambda: ensemble.AdaBoostClassifier(n_estimators=20, random_state=0),
-    "isolation_forest": lambda: ensemble.IsolationForest(20, random_state=0),
+    "isolation_forest": lambda: ensemble.IsolationForest(n_estimators=20, random_state=0),
     "decision_tree": lambda: tree.DecisionTreeClassifier(random_state=0),
     "logistic_regression": lambda: linear_model.LogisticRegression(max_iter=300),
     "logistic_regression_saga": lambda: linear_model.LogisticRegression(solver="saga", random_state=0),
@@ -71,4 +84,7 @@ several(
 )
 
 if __name__ == "__main__":
-    main("scikit-learn", {"scikit-learn": sklearn.__version__, "scipy": scipy.__version__, "numpy": np.__version__})
+    main(
+        "scikit-learn",
+        {"scikit-learn": sklearn.__version__, "scipy": scipy.__version__, "numpy": np.__version__},
+    )

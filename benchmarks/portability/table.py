@@ -1,8 +1,8 @@
-"""What the tables of operations share: registration, digests, and the loop that prints one JSON object a line.
+"""What the tables of operations share: registration, digests, and the loop that prints a JSON object a line.
 
-A table runs as a script of its own, in the interpreter under test, so that one process holds one library: a mix
-of them crashed the emulator. Only numpy is needed beside the library itself. Inputs come from uniform draws of
-the Mersenne Twister, which are exact arithmetic, so that no input depends on the processor.
+A table runs as a script of its own, in the interpreter under test, so that one process holds one library: a
+mix of them crashed the emulator. Only numpy is needed beside the library itself. Inputs come from uniform
+draws of the Mersenne Twister, which are exact arithmetic, so that no input depends on the processor.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def several(functions: dict[str, Callable[[], Any]]) -> None:
     OPERATIONS.update({name: ("operation", function) for name, function in functions.items()})
 
 
-def uniform(*shape: int, low: float = -1.0, high: float = 1.0, seed: int = 1, dtype: str = "f8") -> np.ndarray:
+def uniform(
+    *shape: int, low: float = -1.0, high: float = 1.0, seed: int = 1, dtype: str = "f8"
+) -> np.ndarray:
     """Uniform numbers, the same on every machine."""
     drawn = np.random.RandomState(seed).random_sample(shape)
     return np.ascontiguousarray((drawn * (high - low) + low).astype(dtype))

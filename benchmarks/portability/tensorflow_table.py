@@ -7,7 +7,8 @@ import tensorflow as tf
 from table import classes, main, several, training, uniform
 
 _DOMAINS = {
-    "exp": (-20, 20), "log": (1e-3, 50), "log1p": (-0.9, 9), "sin": (-50, 50), "cos": (-50, 50), "tan": (-50, 50),
+    "exp": (-20, 20), "log": (1e-3, 50), "log1p": (-0.9, 9), "sin": (-50, 50), "cos": (-50, 50),
+    "tan": (-50, 50),
     "asin": (-1, 1), "atan": (-9, 9), "tanh": (-9, 9), "sqrt": (0, 9), "sigmoid": (-9, 9), "erf": (-4, 4),
 }  # fmt: skip
 for _name, (_low, _high) in _DOMAINS.items():

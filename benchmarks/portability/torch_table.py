@@ -1,4 +1,4 @@
-"""torch on the CPU: element-wise functions (MKL's and ATen's), products, layers, attention, random numbers, trainings."""
+"""torch on the CPU: element-wise functions, products, layers, attention, random numbers, trainings."""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ def xgboost_linear() -> object:
 
 @training
 def xgboost_dart() -> object:
-    return _model(objective="reg:logistic" if _Y.max() <= 1 else "reg:squarederror", booster="dart", rate_drop=0.1)
+    return _model(
+        objective="reg:logistic" if _Y.max() <= 1 else "reg:squarederror", booster="dart", rate_drop=0.1
+    )
 
 
 if __name__ == "__main__":

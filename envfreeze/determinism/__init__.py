@@ -19,6 +19,8 @@ from envfreeze.records.settings import Profile, Setting
 AT_FREEZE: frozenset[Profile] = frozenset({"strict", "portable"})
 """Profiles that change the recorded run too, and not its replays alone."""
 
+PORTABLE: frozenset[Profile] = frozenset({"portable"})
+
 EVERY: frozenset[Profile] = frozenset({"recorded", "strict", "portable"})
 
 
@@ -30,6 +32,8 @@ class Rule(Record):
     """The value for this lock, or None when the rule does not apply."""
     strict: Callable[[Lock], str | None] | None = None
     """The value in the profile strict, where it is another; see ``fixed_here`` for the lock that it gets."""
+    portable: Callable[[Lock], str | None] | None = None
+    """The value in the profile portable, where it is another."""
     profiles: frozenset[Profile] = EVERY
     effect: str
     """What it does, in words."""
@@ -70,6 +74,8 @@ class Library(Record):
     """What only the program itself can set, each with its source."""
     nondeterministic: tuple[str, ...] = ()
     """Operations that its documentation names as not deterministic, each with its source."""
+    not_portable: tuple[str, ...] = ()
+    """What the profile portable leaves to the processor, as measured (docs/portability.md)."""
 
 
 def libraries() -> tuple[Library, ...]:
@@ -147,4 +153,6 @@ def _value(rule: Rule, lock: Lock, profile: Profile) -> str | None:
         return None
     if profile == "strict" and rule.strict is not None:
         return rule.strict(lock)
+    if profile == "portable" and rule.portable is not None:
+        return rule.portable(lock)
     return rule.value(lock)

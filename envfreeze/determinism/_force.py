@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from envfreeze.determinism import Call, Library, Rule, installed, libraries
+from envfreeze.determinism._kernels import not_covered
 from envfreeze.records.base import Record
 from envfreeze.records.files import Gap
 from envfreeze.records.lock import Lock
@@ -129,6 +130,8 @@ def checked(lock: Lock) -> Lock:
     """The lock with a gap for each setting of its run that was not in force, or that its version ignores."""
     settings = lock.run.settings if lock.run is not None else ()
     why = (*not_in_force(settings), *unheeded(settings, lock))
+    if lock.run is not None and lock.run.profile == "portable":
+        why += not_covered(lock)
     gaps = tuple(Gap(what="determinism", why=text) for text in why)
     return msgspec.structs.replace(lock, gaps=lock.gaps + gaps)
 

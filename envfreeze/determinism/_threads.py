@@ -79,3 +79,8 @@ def this_machine() -> Lock:
 def all_cores(lock: Lock) -> str:
     """The thread count of the profile strict: the cores that the recorded run may use, said outright."""
     return str(usable(lock) or 1)
+
+
+def one_thread(lock: Lock) -> str:
+    """The thread count of the profile portable, which every machine can give."""
+    return "1"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from envfreeze.determinism import Library, Rule
+from envfreeze.determinism import PORTABLE, Call, Library, Rule
 from envfreeze.determinism._threads import has_gpu
+from envfreeze.determinism.tensorflow import XLA_EFFECT, XLA_SOURCE
 
 LIBRARY = Library(
     name="jax",
@@ -17,6 +18,16 @@ LIBRARY = Library(
             "Flags of the recorded run come instead of this one.",
             cost="Scatter operations can be many times slower.",
             source="https://openxla.org/xla/determinism",
+        ),
+    ),
+    calls=(
+        Call(
+            call="jax.xla.cpu_max_isa",
+            value=lambda seed: "true",
+            profiles=PORTABLE,
+            effect=XLA_EFFECT,
+            since="0.5.0",
+            source=XLA_SOURCE,
         ),
     ),
 )

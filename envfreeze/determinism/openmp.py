@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envfreeze.determinism import Library, Rule
-from envfreeze.determinism._threads import all_cores, recorded_threads, same_cores, usable
+from envfreeze.determinism._threads import all_cores, one_thread, recorded_threads, same_cores, usable
 from envfreeze.records.lock import Lock
 
 _OPENMP = "https://www.openmp.org/spec-html/5.0/openmpch6.html"
@@ -39,6 +39,7 @@ LIBRARY = Library(
             variable="OMP_NUM_THREADS",
             value=lambda lock: recorded_threads(lock, "openmp", usable(lock)),
             strict=all_cores,
+            portable=one_thread,
             effect="Restores the recorded number of threads, on which the order of sums depends; set only "
             "where this machine has other cores than the recorded one.",
             since="OpenMP 1.0",
@@ -49,6 +50,7 @@ LIBRARY = Library(
             variable="OMP_DYNAMIC",
             value=_dynamic,
             strict=lambda lock: "FALSE",
+            portable=lambda lock: "FALSE",
             effect="Keeps the runtime from giving fewer threads than asked for when this machine has fewer "
             "cores; off is the usual default, so nothing else changes.",
             since="OpenMP 1.0",

@@ -7,9 +7,14 @@ program that set no seed, or uses an operation without a deterministic form, end
 
 from __future__ import annotations
 
-from envfreeze.determinism import Call, Library, Rule
-from envfreeze.determinism._threads import all_cores, has_gpu, recorded_threads, usable
+from envfreeze.determinism import PORTABLE, Call, Library, Rule
+from envfreeze.determinism._threads import all_cores, has_gpu, one_thread, recorded_threads, usable
 
+XLA_EFFECT = (
+    "Adds --xla_cpu_max_isa=AVX2 and one thread to XLA_FLAGS, where the installed XLA knows the flag, so "
+    "that programs are compiled for AVX2 and not for the processor at hand."
+)
+XLA_SOURCE = "https://github.com/openxla/xla/blob/main/xla/debug_options_flags.cc"
 _THREADS = (
     "https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/common_runtime/process_util.cc"
 )
@@ -32,9 +37,26 @@ LIBRARY = Library(
             variable="TF_NUM_INTRAOP_THREADS",
             value=lambda lock: recorded_threads(lock, "tensorflow", usable(lock)),
             strict=all_cores,
+            portable=one_thread,
             effect="Restores the number of threads within an operation (by default one a core); set only "
             "where this machine has other cores than the recorded one.",
             source=_THREADS,
+        ),
+        Rule(
+            variable="TF_NUM_INTEROP_THREADS",
+            value=one_thread,
+            profiles=PORTABLE,
+            effect="Runs operations one after the other, on any number of cores.",
+            source=_THREADS,
+        ),
+        Rule(
+            variable="TF_ENABLE_ONEDNN_OPTS",
+            value=lambda lock: "0",
+            profiles=PORTABLE,
+            effect="Leaves out oneDNN, whose kernels and order of sums depend on the processor.",
+            since="2.5",
+            cost="Convolutions and products can be slower.",
+            source="https://www.tensorflow.org/install/pip",
         ),
     ),
     calls=(
@@ -53,6 +75,13 @@ LIBRARY = Library(
             since="2.8",
             cost="Slower: tf.data runs without parallelism where that would change an order.",
             source="https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism",
+        ),
+        Call(
+            call="tensorflow.xla.cpu_max_isa",
+            value=lambda seed: "true",
+            profiles=PORTABLE,
+            effect=XLA_EFFECT,
+            source=XLA_SOURCE,
         ),
     ),
     nondeterministic=(

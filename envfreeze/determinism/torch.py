@@ -6,7 +6,7 @@ the run then names it.
 
 from __future__ import annotations
 
-from envfreeze.determinism import Call, Library
+from envfreeze.determinism import PORTABLE, Call, Library, Rule
 
 _DETERMINISTIC = "https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html"
 _RANDOMNESS = "https://docs.pytorch.org/docs/stable/notes/randomness.html"
@@ -15,6 +15,16 @@ LIBRARY = Library(
     name="torch",
     distributions=frozenset({"torch", "pytorch"}),
     modules=frozenset({"torch"}),
+    rules=(
+        Rule(
+            variable="ATEN_CPU_CAPABILITY",
+            value=lambda lock: "avx2",
+            profiles=PORTABLE,
+            effect="Takes PyTorch's own kernels for AVX2 on every processor.",
+            since="1.5",
+            source="https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/DispatchStub.cpp",
+        ),
+    ),
     calls=(
         Call(
             call="torch.manual_seed",

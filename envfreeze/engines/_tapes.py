@@ -20,6 +20,7 @@ from envfreeze.records.tapes import LeftTape
 
 SHIM = "shim.so"
 TAPES = "tapes"
+KERNELS = "portable.so"
 STATE = "state"
 AGENT = "agent"
 """Names in the folder that the command finds the shim, the tapes, a place for notes and the agent in."""
@@ -44,7 +45,7 @@ NOTE_REFUSED = (
 
 def is_equipped(job: Job) -> bool:
     """True when the command is given tapes, a seed or settings."""
-    return job.tapes is not None or job.strict is not None or bool(job.settings)
+    return job.tapes is not None or job.strict is not None or job.kernels is not None or bool(job.settings)
 
 
 def brought(job: Job, folder: Path, seen_as: str) -> dict[str, Path]:
@@ -56,6 +57,8 @@ def brought(job: Job, folder: Path, seen_as: str) -> dict[str, Path]:
     parts = {}
     if job.preload is not None:
         parts[SHIM] = Path(job.preload)
+    if job.kernels is not None:
+        parts[KERNELS] = Path(job.kernels)
     if job.tapes is not None:
         parts[TAPES] = Path(job.tapes)
     if job.settings:
@@ -76,8 +79,9 @@ def playing(
     """
     notes = f"{folder}/{STATE}"
     variables = {"ENVFREEZE_TAPE_STATE": notes, "ENVFREEZE_TAPE_ROOT": project}
-    if job.preload is not None:
-        variables["ENVFREEZE_PRELOAD"] = f"{folder}/{SHIM}"
+    libraries = [SHIM] * (job.preload is not None) + [KERNELS] * (job.kernels is not None)
+    if libraries:
+        variables["ENVFREEZE_PRELOAD"] = ":".join(f"{folder}/{name}" for name in libraries)
     if job.strict is not None:
         variables |= strict_variables(job.strict, notes, network=job.network)
     elif job.tapes is not None:
@@ -104,7 +108,7 @@ def pack_into(stream: IO[bytes], parts: dict[str, Path], *, owner: int) -> None:
 
     def owned(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = owner
-        member.mode = 0o755 if member.isdir() or member.name == SHIM else 0o644
+        member.mode = 0o755 if member.isdir() or member.name in (SHIM, KERNELS) else 0o644
         return member
 
     with tarfile.open(fileobj=stream, mode="w") as archive:

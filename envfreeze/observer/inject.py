@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from envfreeze.determinism._force import text_for_agent
+from envfreeze.determinism._kernels import KERNELS
 from envfreeze.observer import tapes
 from envfreeze.records.settings import Setting, Strictness
 
@@ -34,14 +35,23 @@ def shim() -> Path | None:
 
     With another C library or architecture the loader prints an error into the command's output.
     """
+    return SHIM if _is_loadable(SHIM) else None
+
+
+def kernels() -> Path | None:
+    """The library of the profile portable, on the same conditions."""
+    return KERNELS if _is_loadable(KERNELS) else None
+
+
+def _is_loadable(library: Path) -> bool:
     probe = shutil.which("true")
-    if not SHIM.is_file() or re.search(r"[\s:]", str(SHIM)) or probe is None:
-        return None
+    if not library.is_file() or re.search(r"[\s:]", str(library)) or probe is None:
+        return False
     try:
-        done = subprocess.run([probe], env={"LD_PRELOAD": str(SHIM)}, capture_output=True, timeout=10)
+        done = subprocess.run([probe], env={"LD_PRELOAD": str(library)}, capture_output=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
-        return None
-    return SHIM if done.returncode == 0 and not done.stderr else None
+        return False
+    return done.returncode == 0 and not done.stderr
 
 
 def events_folder(folder: Path) -> Path:
@@ -111,11 +121,12 @@ def inject(
     tape_limit: int | None = None,
     settings: Sequence[Setting] = (),
     strict: Strictness | None = None,
+    portable: bool = False,
 ) -> dict[str, str]:
     """The command's environment with the agent in it; ``folder`` is for the agent and its reports.
 
     With ``tape_limit``, in bytes, randomness and times are taped below ``tapes_folder(folder)``, if there is
-    a shim.
+    a shim. With ``portable`` the library that answers MKL is preloaded too.
     A folder with a colon in its name cannot be in ``PYTHONPATH``: then the run is not seen from inside.
 
     Raises:
@@ -135,12 +146,18 @@ def inject(
         changed["PYTHONPATH"] = f"{agent}{os.pathsep}{given}" if given else str(agent)
     if settings:
         changed |= settings_variables(settings, agent, str(notes_folder(folder)))
+    if portable and (answers := kernels()):
+        _preload(changed, answers)
     if library := shim():
-        preloaded = environment.get("LD_PRELOAD", "")
-        changed["LD_PRELOAD"] = f"{library}:{preloaded}" if preloaded else str(library)
+        _preload(changed, library)
         if strict is not None:
             changed |= strict_variables(strict, str(notes_folder(folder)))
         elif tape_limit is not None:
             changed |= tapes.prepare(tapes_folder(folder), limit=tape_limit)
             changed["ENVFREEZE_TAPE_ROOT"] = changed["ENVFREEZE_PROJECT"]
     return changed
+
+
+def _preload(variables: dict[str, str], library: Path) -> None:
+    preloaded = variables.get("LD_PRELOAD", "")
+    variables["LD_PRELOAD"] = f"{library}:{preloaded}" if preloaded else str(library)

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from envfreeze.determinism import _force as force
+from envfreeze.determinism._kernels import KERNELS, NOT_COMPILED
 from envfreeze.observer import environment as variables
 from envfreeze.observer import inputs, outputs, programs, seen, tapes
 from envfreeze.observer.capture import DataOptions, variables_that_lead
 from envfreeze.observer.classes import load as load_classes
 from envfreeze.observer.collect import collect
 from envfreeze.observer.events import Events, read_events
-from envfreeze.observer.inject import events_folder, inject, notes_folder, tapes_folder
+from envfreeze.observer.inject import SHIM, events_folder, inject, notes_folder, tapes_folder
 from envfreeze.observer.launch import Ended, find_program, launch
 from envfreeze.observer.parameters import parameters_of
 from envfreeze.progress import Progress, Silent
@@ -94,6 +95,7 @@ def watch(
             tape_limit=tape_limit,
             settings=settings,
             strict=strict,
+            portable=profile == "portable",
         )
         progress.step(f"running {shlex.join(command)}")
         started, began = datetime.now(UTC), time.time_ns()
@@ -103,7 +105,8 @@ def watch(
         progress.step("recording what it read and made")
         after, outside_after = inputs.take_snapshot(project), outputs.scan_outside(patterns)
         events = read_events(events_folder(folder))
-        shimmed = injected.get("LD_PRELOAD") != environment.get("LD_PRELOAD")
+        preloaded = injected.get("LD_PRELOAD", "")
+        shimmed = str(SHIM) in preloaded.split(":")
         run = Run(
             command, program, project, directory, environment, store, events, ended, before, after, shimmed
         )
@@ -158,6 +161,7 @@ def watch(
         *tape_gaps,
         *_run_gaps(run, stdin),
         *_strict_gaps(strict, shimmed),
+        *_portable_gaps(profile, preloaded),
         *seen.command_gaps(command, recorded),
     )
     return Watched(
@@ -250,6 +254,12 @@ def _run_gaps(run: Run, stdin: _Stdin) -> list[Gap]:
         why = f"the observer failed {run.events.errors} times, first at {run.events.error}"
         gaps.append(Gap(what="some of what the run read", why=outputs.printable(why)))
     return gaps
+
+
+def _portable_gaps(profile: Profile, preloaded: str) -> list[Gap]:
+    if profile != "portable" or str(KERNELS) in preloaded.split(":"):
+        return []
+    return [Gap(what="MKL's kernels in the profile portable", why=NOT_COMPILED)]
 
 
 def _strict_gaps(strict: Strictness | None, shimmed: bool) -> list[Gap]:

@@ -67,6 +67,8 @@ class Job(Record):
     network: bool = False
     preload: str | None = None
     """Library of this machine that is preloaded into the command, so that it plays ``tapes``."""
+    kernels: str | None = None
+    """Library of this machine that is preloaded too, in the profile portable."""
     tapes: str | None = None
     """Folder of this machine with the tapes of the recorded run."""
     strict: Strictness | None = None

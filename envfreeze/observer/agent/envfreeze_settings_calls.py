@@ -82,7 +82,31 @@ def _op_determinism(module: Any, value: str) -> str | None:
     return _said(asked()) if asked is not None else None
 
 
+_XLA = ("--xla_cpu_max_isa=AVX2", "--xla_cpu_multi_thread_eigen=false", "intra_op_parallelism_threads=1")
+"""Read when the first device is asked for (xla/debug_options_flags.cc), which is after the import."""
+
+
+def _limit_xla(module: Any, value: str) -> None:
+    """XLA ends the process for a flag that it does not know: the versions that have it are named."""
+    if not _flag(value):
+        return
+    jaxlib = sys.modules.get("jaxlib")
+    version = getattr(jaxlib if module.__name__ == "jax" else module, "__version__", "0")
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    if numbers < ((0, 5) if module.__name__ == "jax" else (2, 19)):
+        raise ValueError("version %s has no limit for the instruction set" % version)
+    given = os.environ.get("XLA_FLAGS", "").split()
+    names = [flag.partition("=")[0] for flag in given]
+    os.environ["XLA_FLAGS"] = " ".join(given + [flag for flag in _XLA if flag.partition("=")[0] not in names])
+
+
+def _xla_is_limited(module: Any, value: str) -> str:
+    return _said(_XLA[0] in os.environ.get("XLA_FLAGS", "").split())
+
+
 CALLS = {
+    "jax.xla.cpu_max_isa": Call("jax", _limit_xla, _xla_is_limited),
+    "tensorflow.xla.cpu_max_isa": Call("tensorflow", _limit_xla, _xla_is_limited),
     "random.seed": Call("random", _seed_random, _unreadable),
     "numpy.random.seed": Call("numpy.random", _seed_numpy, _unreadable),
     "torch.manual_seed": Call(
@@ -138,12 +162,48 @@ def in_force(variables: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     capability: Any = getattr(processor, "get_cpu_capability", None)
     if "ATEN_CPU_CAPABILITY" in variables and capability is not None:
         yield "ATEN_CPU_CAPABILITY", _same(capability(), variables["ATEN_CPU_CAPABILITY"]), capability()
+    yield from _mkl(variables)
     yield from _numpy(variables)
     yield from _pools(variables)
 
 
 def _same(found: str, wanted: str) -> str:
     return "yes" if found.lower() == wanted.lower() else "no"
+
+
+def _mkl(variables: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Whether MKL asked the preloaded library (determinism/portable/) for the processor.
+
+    PyTorch's MKL is given a product and an arc sine to compute, as it asks only when it is used first.
+    """
+    if "MKL_CBWR" not in variables or not _has_mkl():
+        return
+    from ctypes import CDLL, c_int
+
+    try:
+        library = CDLL(None)
+        asked = c_int.in_dll(library, "envfreeze_portable_questions")
+        called = c_int.in_dll(library, "envfreeze_portable_calls")
+    except (OSError, ValueError):
+        yield "MKL_CBWR", "no", "the library that answers MKL is not loaded"
+        return
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        tensor = torch.full((16, 16), 0.5, dtype=torch.float64, device="cpu")
+        tensor.mm(tensor).asin()
+    if asked.value and (called.value or torch is None):
+        yield "MKL_CBWR", "yes", "MKL asked for the processor and uses the functions put before its own"
+    else:
+        what = "its functions are its own" if asked.value else "MKL did not ask for the processor"
+        yield "MKL_CBWR", "no", what
+
+
+def _has_mkl() -> bool:
+    torch = sys.modules.get("torch")
+    backend: Any = getattr(getattr(torch, "backends", None), "mkl", None)
+    if torch is not None and backend is not None:
+        return bool(backend.is_available())
+    return "mkl" in sys.modules or "mkl_umath" in sys.modules
 
 
 def _numpy(variables: dict[str, str]) -> Iterator[tuple[str, str, str]]:
