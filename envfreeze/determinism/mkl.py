@@ -1,9 +1,9 @@
 """Intel MKL, alone or inside the torch wheels.
 
 ``MKL_CBWR`` (conditional numerical reproducibility) is left as recorded: it picks other kernels than the
-recorded run had, so that the results could not be the same bits any more. The profile portable sets it, in the
-recorded run too; as MKL heeds it on Intel's processors only, a preloaded library (``portable/``) answers its
-questions for the vendor.
+recorded run had, so that the results could not be the same bits any more. The profile portable sets it, in
+the recorded run too; as MKL heeds it on Intel's processors only, a preloaded library (``portable/``) answers
+its questions for the vendor.
 """
 
 from __future__ import annotations
