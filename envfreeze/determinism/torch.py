@@ -27,6 +27,14 @@ LIBRARY = Library(
     ),
     calls=(
         Call(
+            call="torch.backends.mkldnn.enabled",
+            value=lambda seed: "false",
+            profiles=PORTABLE,
+            effect="Leaves oneDNN out: its LSTM gives other bits on other processors.",
+            cost="Convolutions are slower.",
+            source="https://docs.pytorch.org/docs/stable/backends.html",
+        ),
+        Call(
             call="torch.manual_seed",
             value=str,
             effect="Seeds the default generators of all devices.",
@@ -56,6 +64,7 @@ LIBRARY = Library(
             source=f"{_RANDOMNESS}#cuda-convolution-benchmarking",
         ),
     ),
+    not_portable=("code that torch.compile makes for the processor at hand is not limited",),
     nondeterministic=(
         "gradients on CUDA of AvgPool3d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool2d, "
         "FractionalMaxPool2d, FractionalMaxPool3d",
