@@ -1,11 +1,11 @@
 """The profile portable, measured: do operations give the same bits on other processors, and at what cost?
 
-    python benchmarks/portability.py --python ENV/bin/python [--python …] [--cpu Haswell …] [--write]
+    python benchmarks/portability.py --python ENV/bin/python [--cpu Haswell] [--write]
 
 Each table of ``benchmarks/portability/`` runs in the first given interpreter that has its library: natively
 without the profile, natively with it, and with it under QEMU's user-mode emulator (``qemu-x86_64-static``) as
 each CPU model. The digests are compared with each other and with the references
-``portability/<processor>.json`` that were made on real processors, where the versions of the libraries are the
+``portability/<processor>.json`` made on real processors, where the versions of the libraries are the
 same. ``--write`` makes the reference of this machine's processor.
 """
 

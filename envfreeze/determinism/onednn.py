@@ -26,7 +26,6 @@ LIBRARY = Library(
         for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
     ),
     advice=(
-        "ONEDNN_MAX_CPU_ISA, or DNNL_MAX_CPU_ISA in older versions, limits the instruction set "
-        f"({_SOURCE})",
+        f"ONEDNN_MAX_CPU_ISA, or DNNL_MAX_CPU_ISA in older versions, limits the instruction set ({_SOURCE})",
     ),
 )
