@@ -123,7 +123,19 @@ def known(
     FORMATS[name] = Format(suffix, build, harmful, {key: pair(change) for key, change in benign.items()})
 
 
-DATES = ["2023-01-01T00:00:00", "2024-02-29T12:30:01", "2025-12-31T23:59:59", "2031-07-04T08:09:10"]
+DATES = [
+    "2023-01-01T00:00:00",
+    "2024-02-29T12:30:01",
+    "2025-12-31T23:59:59",
+    "2031-07-04T08:09:10",
+    "2001-09-09T01:46:40",
+    "2026-03-29T02:30:00",
+    "2028-02-29T00:00:00",
+    "2030-10-10T10:10:10",
+    "2038-01-19T03:14:07",
+    "2020-06-15T18:45:12",
+    "2022-11-30T21:05:59",
+]
 DATED = {f"date {date}": {"date": date} for date in DATES[1:]}
 REORDERED = {"order of keys": {"reverse": True}}
 
