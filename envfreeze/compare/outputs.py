@@ -9,6 +9,7 @@ from envfreeze.compare import Options
 from envfreeze.compare._aliases import names_set_aside
 from envfreeze.compare._contents import Judgement, compare_contents
 from envfreeze.compare._policy import for_path
+from envfreeze.compare.bytes import same_small
 from envfreeze.compare.sides import Side, side_of_folder
 from envfreeze.errors import InputError
 from envfreeze.files import in_parallel
@@ -44,9 +45,11 @@ def compare_sets(
     firsts, seconds = dict(original.files), dict(replay.files)
     if original.single and replay.single:
         seconds = dict(zip(firsts, seconds.values(), strict=True))
-    found = in_parallel(
+    paths = sorted({*firsts, *seconds, *original.links, *replay.links} | _files_only(reasons))
+    found, rest = _small(paths, firsts, seconds, reasons, options)
+    found += in_parallel(
         lambda path: _output(path, firsts.get(path), seconds.get(path), original, replay, reasons, options),
-        sorted({*firsts, *seconds, *original.links, *replay.links} | _files_only(reasons)),
+        rest,
     )
     found += _streams(original, replay, reasons, options) + _exit_status(original, replay)
     found.sort(key=_importance)
@@ -56,6 +59,37 @@ def compare_sets(
         original=original.label,
         replay=replay.label,
     )
+
+
+def _small(
+    paths: list[str],
+    firsts: Mapping[str, Path],
+    seconds: Mapping[str, Path],
+    reasons: Mapping[str, str],
+    options: Options,
+) -> tuple[list[OutputComparison], list[str]]:
+    """Small files that are the same, one after the other, as threads would only be in each other's way;
+    and the
+    paths that are left."""
+    found, rest = [], []
+    for path in paths:
+        first, second = firsts.get(path), seconds.get(path)
+        plain = first is not None and second is not None and path not in reasons and not options.rules
+        size = same_small(first, second) if plain and first and second else None
+        if size is None:
+            rest.append(path)
+        else:
+            found.append(
+                OutputComparison(
+                    path=path,
+                    verdict=Verdict.IDENTICAL,
+                    reason="every bit is the same",
+                    comparator="bytes",
+                    original_size=size,
+                    replay_size=size,
+                )
+            )
+    return found, rest
 
 
 def _files_only(reasons: Mapping[str, str]) -> set[str]:
