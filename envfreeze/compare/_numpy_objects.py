@@ -31,7 +31,8 @@ def call(kind: str, arguments: list[Any], _: Machine) -> Value:
             return Object("numpy scalar", {"": _array(data.data, dtype, (), "C")})
     if name == "numpy.core.numeric._frombuffer" and len(arguments) == 4 and isinstance(arguments[0], Blob):
         data, dtype, shape, order = arguments
-        return Object(_ARRAY, {"": _array(data.data, dtype, _shape(shape), order)})
+        kind_of = Tuple(dtype.parts.get("state", [])[2:])
+        return Object(_ARRAY, {"": _array(data.data, dtype, _shape(shape), order), "type": kind_of})
     return None
 
 
@@ -44,6 +45,7 @@ def build(target: Object, state: Value, machine: Machine) -> bool:
         _, shape, dtype, fortran, data = state
         if isinstance(data, Blob):
             target.parts[""] = _array(data.data, dtype, _shape(shape), "F" if fortran else "C")
+            target.parts["type"] = Tuple(dtype.parts.get("state", [])[2:])
         else:
             target.parts.update({"shape": shape, "items": data})
         return True

@@ -89,6 +89,15 @@ def tensor(storage: Storage, kind: str, offset: int, shape: list[int], stride: l
     return Array(view, found.encoding)
 
 
+def as_bytes(data: bytes) -> Any:
+    """A content in memory, as ``map_bytes`` gives it."""
+    try:
+        import numpy
+    except ImportError:
+        raise missing("numpy") from None
+    return numpy.frombuffer(data, numpy.uint8)
+
+
 def map_bytes(path: Path, start: int, size: int) -> Any:
     """Part of a file as bytes, mapped into memory.
 

@@ -86,7 +86,7 @@ def _sections(data: bytes) -> dict[str, _Section]:
                 text += "'"
             content = b"" if kind == _NOBITS else data[offset : offset + length]
             found[text] = _Section(text, offset, length, content)
-    except (struct.error, ValueError, IndexError) as error:
+    except (struct.error, ValueError, IndexError, OverflowError) as error:
         raise NotThisKind(f"damaged ({error})") from None
     return found
 

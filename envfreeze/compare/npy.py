@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -51,7 +52,7 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
         return compare_arrays("array", _open(numpy, original), _open(numpy, replay), options)
     try:
         return _compare_archives(numpy, original, replay, options)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError) as error:
         raise NotThisKind(f"damaged or encrypted archive ({error})") from None
 
 
@@ -71,7 +72,7 @@ def _is_npy(path: Path) -> bool:
 def _open(numpy: ModuleType, path: Path) -> Any:
     try:
         array = numpy.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, TypeError) as error:
+    except Exception as error:  # of many types: the header is a literal of Python
         raise NotThisKind(f"damaged, or it holds pickled objects ({error})") from None
     if array.dtype.itemsize == 0:
         raise NotThisKind("its elements have no content")

@@ -9,12 +9,14 @@ similarity of Wang et al. 2004 (https://doi.org/10.1109/TIP.2003.819861) with wi
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
-from envfreeze.compare._limits import missing
+from envfreeze.compare._limits import IN_MEMORY, missing
 from envfreeze.compare._tally import Tally
 from envfreeze.compare._tree import Blob, Number, Value, add_trees
 from envfreeze.records.comparison import Difference
@@ -80,6 +82,22 @@ def _check_end(path: Path) -> None:
         end = stream.read()
     if any(start.startswith(magic) and not end.endswith(last) for magic, last in _ENDS.items()):
         raise NotThisKind("it is cut off, or something follows the picture")
+    if start == b"\x89PNG":
+        _check_chunks(path)
+
+
+def _check_chunks(path: Path) -> None:
+    """Each chunk of a PNG has a checksum (https://www.w3.org/TR/png-3/#5Chunk-layout), which Pillow may
+    pass over."""
+    with path.open("rb") as stream:
+        stream.seek(8)
+        while head := stream.read(8):
+            length, kind = struct.unpack(">I4s", head.ljust(8, b"\0"))
+            if length > IN_MEMORY:
+                raise NotThisKind("a chunk is too long")
+            data, check = stream.read(length), stream.read(4)
+            if len(data) < length or check != struct.pack(">I", zlib.crc32(kind + data)):
+                raise NotThisKind("a chunk has a wrong checksum")
 
 
 def _compare(one: Any, two: Any, options: Options) -> Finding:

@@ -7,6 +7,7 @@ pickles, the data's pickle, the list of storages, then each storage as its lengt
 
 from __future__ import annotations
 
+import io
 import struct
 import zipfile
 import zlib
@@ -19,13 +20,28 @@ from envfreeze.compare._numpy_objects import build
 from envfreeze.compare._numpy_objects import call as numpy_call
 from envfreeze.compare._pickle import Machine, Stream, Tuple
 from envfreeze.compare._tally import Tally
-from envfreeze.compare._tensors import TYPES, Storage, map_bytes, tensor
+from envfreeze.compare._tensors import TYPES, Storage, as_bytes, map_bytes, tensor
 from envfreeze.compare._tree import Number, Object, Value, add_trees
+from envfreeze.files import CHUNK, stop_if_told
 
 LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 """The pickle of the number 0x1950a86a20f9469cfc6c."""
 _OWN = ("data.pkl", "version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id")
 _SMALL = 1 << 20
+_DAMAGED = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    zlib.error,
+    ValueError,
+    OSError,
+    KeyError,
+    struct.error,
+    TypeError,
+    AttributeError,
+    IndexError,
+)
 
 
 class _Checkpoint(NamedTuple):
@@ -53,7 +69,7 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
     """
     try:
         one, two = (_load(path) for path in (original, replay))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, ValueError) as error:
+    except _DAMAGED as error:
         raise NotThisKind(f"a damaged checkpoint ({error})") from None
     tally = Tally(options)
     for fact in {**one.facts, **two.facts}:
@@ -154,15 +170,16 @@ def _load_archive(path: Path) -> _Checkpoint:
             raise NotThisKind(f"it holds more than tensors ({others[0]})")
         if names["data.pkl"].file_size > IN_MEMORY:
             raise NotThisKind("its pickle is too large")
+        contents = {name: _Content(path, archive, entry) for name, entry in names.items()}
         small = {
-            name: archive.read(names[name])[:_SMALL].decode("latin-1") for name in _OWN[1:] if name in names
+            name: contents[name].data[:_SMALL].tobytes().decode("latin-1") for name in _OWN if name in names
         }
         order = ">" if small.get("byteorder") == "big" else "<"
         reader = _Reader()
-        with archive.open(names["data.pkl"]) as file:
-            value = reader.pickle(Stream(file, names["data.pkl"].file_size))
+        pickled = contents["data.pkl"].data.tobytes()
+        value = reader.pickle(Stream(io.BytesIO(pickled), len(pickled)))
         for key, storage in reader.storages.items():
-            storage.fill(_storage_bytes(path, archive, names[f"data/{key}"]), order)
+            storage.fill(contents[f"data/{key}"].data, order)
         stored = {name for name in names if name.startswith("data/")}
     unused = stored - {f"data/{key}" for key in reader.storages}
     if unused:
@@ -173,24 +190,33 @@ def _load_archive(path: Path) -> _Checkpoint:
         "alignment": small.get(".storage_alignment", ""),
     }
     facts = {name: small.get(name, "") for name in ("version", "byteorder", ".format_version")}
+    facts["checksums"] = "wrong" if any(content.wrong for content in contents.values()) else "right"
     return _Checkpoint(_resolve(value), facts, str(sorted(set(reader.devices))), aside)
 
 
-def _storage_bytes(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Any:
-    """A stored member in place, mapped; a compressed one in memory."""
-    import numpy
+class _Content:
+    """The bytes of a member: of a stored one in place, mapped; of a compressed one in memory."""
 
-    if entry.compress_type != zipfile.ZIP_STORED:
-        if entry.file_size > IN_MEMORY:
-            raise NotThisKind("its storages are compressed and large")
-        return numpy.frombuffer(archive.read(entry), numpy.uint8)
-    with path.open("rb") as file:
-        file.seek(entry.header_offset)
-        header = file.read(30)
-    if len(header) < 30 or header[:4] != b"PK\x03\x04":
-        raise NotThisKind("a damaged archive")
-    start = entry.header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
-    return map_bytes(path, start, entry.file_size)
+    def __init__(self, path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+        self.wrong = False
+        """True when its checksum is not that of the archive; torch can be told to leave checksums out."""
+        if entry.compress_type != zipfile.ZIP_STORED:
+            if entry.file_size > IN_MEMORY:
+                raise NotThisKind("its storages are compressed and large")
+            self.data = as_bytes(archive.read(entry))
+            return
+        with path.open("rb") as file:
+            file.seek(entry.header_offset)
+            header = file.read(30)
+        if len(header) < 30 or header[:4] != b"PK\x03\x04" or entry.compress_size != entry.file_size:
+            raise NotThisKind("a damaged archive")
+        start = entry.header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
+        self.data = map_bytes(path, start, entry.file_size)
+        check = 0
+        for place in range(0, len(self.data), CHUNK):
+            stop_if_told()
+            check = zlib.crc32(self.data[place : place + CHUNK], check)
+        self.wrong = check != entry.CRC
 
 
 def _load_legacy(path: Path) -> _Checkpoint:

@@ -5,6 +5,7 @@ Times, compression and order of the members are no results, nor is what no reade
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,19 @@ from envfreeze.compare._members import Member, compare_members
 from envfreeze.compare._tally import Tally
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+
+
+_DAMAGED = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    OSError,
+)
+"""What ``zipfile`` raises for archives that are no more what they were; OSError when it seeks to nowhere."""
 
 
 def recognises(sample: Sample) -> bool:
@@ -34,7 +48,7 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
             if one.comment != two.comment:
                 tally.differ("comment", repr(one.comment), repr(two.comment))
             return compare_members(_members(one), _members(two), options, tally)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, ValueError) as error:
+    except _DAMAGED as error:
         raise NotThisKind(f"damaged or encrypted archive ({error})") from None
 
 
