@@ -67,13 +67,14 @@ def sweep(
     from envfreeze.records import lockfile
     from envfreeze.records.run import Limits
     from envfreeze.report._sweeps import print_sweep
-    from envfreeze.statistics import ALPHA
+    from envfreeze.statistics import ALPHA, scipy_stats
     from envfreeze.store import Store
     from envfreeze.sweeps.describe import describe, original_metrics
     from envfreeze.sweeps.run import sweep as run_sweep
 
     if timeout is not None and not math.isfinite(timeout):
         raise click.BadParameter("--timeout must be a finite number.")
+    scipy_stats()  # that it is missing is told before hours of runs, not after
     progress = Terminal(quiet=quiet, verbose=verbose)
     folder, made = run_sweep(
         lock,

@@ -221,3 +221,12 @@ def test_a_command_without_a_seed_is_seeded_by_the_profile_strict(
     shutil.rmtree(first["folder"])
     again = json.loads(envfreeze(*SWEEP, "--seeds", "3", "--json").out)
     assert [run["metrics"][0]["value"] for run in again["sweep"]["runs"]] == values, "a seed decides the run"
+
+
+def test_missing_statistics_are_told_before_anything_runs(
+    plain: Path, monkeypatch: pytest.MonkeyPatch, envfreeze: Envfreeze
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    said = envfreeze(*SWEEP, "--seeds", "25")
+    assert said.code == 3
+    assert "envfreeze[statistics]" in said.err and "to do" not in said.err
