@@ -119,18 +119,20 @@ def test_a_killed_sweep_goes_on(
 def test_an_interrupted_sweep_leaves_no_process(venv: Path, tmp_path: Path) -> None:
     project = freeze(tmp_path / "slow", venv, "--sleep", "0.5")
     lock = project / "envfreeze.lock"
-    # 61.25 is a word that only this sweep's commands have; a replay takes today's lock as it is.
-    lock.write_text(lock.read_text().replace("'0.5'", "'61.25'"))
+    # A word that only this sweep's commands have, whoever else runs these tests here; a sweep takes the lock as
+    # it is today.
+    word = f"61.{os.getpid()}"
+    lock.write_text(lock.read_text().replace("'0.5'", f"'{word}'"))
     command = [sys.executable, "-m", "envfreeze", *SWEEP, "--seeds", "4", "--jobs", "2"]
     process = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     deadline = time.monotonic() + 120
-    while b"61.25" not in _commands():
+    while word.encode() not in _commands():
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    while b"61.25" in _commands():
+    while word.encode() in _commands():
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert not list(project.glob(".envfreeze/sweeps/*/runs/*"))
