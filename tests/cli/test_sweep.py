@@ -119,8 +119,7 @@ def test_a_killed_sweep_goes_on(
 def test_an_interrupted_sweep_leaves_no_process(venv: Path, tmp_path: Path) -> None:
     project = freeze(tmp_path / "slow", venv, "--sleep", "0.5")
     lock = project / "envfreeze.lock"
-    # A word that only this sweep's commands have, whoever else runs these tests here; a sweep takes the lock as
-    # it is today.
+    # A word that only this sweep's commands have, whoever else runs these tests here.
     word = f"61.{os.getpid()}"
     lock.write_text(lock.read_text().replace("'0.5'", f"'{word}'"))
     command = [sys.executable, "-m", "envfreeze", *SWEEP, "--seeds", "4", "--jobs", "2"]
