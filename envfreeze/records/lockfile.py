@@ -144,6 +144,8 @@ def loads(data: bytes, name: str = NAME) -> Lock:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = error.problem or "not readable as YAML"
+        if "nesting depth" in problem:  # libyaml has a limit of its own since PyYAML 6.0.4
+            problem = f"nested deeper than {MAX_DEPTH} levels; no lock is"
         raise InputError(f"{name} line {line}: {problem}.", hint=_RESTORE) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = " ".join(str(error).split())
