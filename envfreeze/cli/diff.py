@@ -36,11 +36,11 @@ def diff(
     verbose: bool,
 ) -> int:
     """Compare two folders, two files or two recorded runs by what their contents mean."""
-    from envfreeze import workflow
+    from envfreeze import reports, workflow
     from envfreeze.records.verdict import Verdict
 
     if report_file is not None:
-        workflow.check_report(report_file)
+        reports.check_report(report_file)
     comparison = workflow.diff(
         original,
         replay,
@@ -48,7 +48,7 @@ def diff(
         progress=Terminal(quiet=True, verbose=verbose),
     )
     if report_file is not None:
-        workflow.report_difference(original, replay, comparison, report_file, require=Verdict(require))
+        reports.report_difference(original, replay, comparison, report_file, require=Verdict(require))
     if as_json:
         emit(comparison)
     else:

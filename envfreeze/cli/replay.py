@@ -107,14 +107,14 @@ def replay(
     system. The record and the outputs are kept under .envfreeze/runs/. With a COMMAND of your own, that one
     runs in the frozen environment, and nothing is compared. LOCK may be a bundle (see: envfreeze pack).
     """
-    from envfreeze import workflow
+    from envfreeze import reports, workflow
     from envfreeze.cli._bundles import agree_to_run, experiments_in
     from envfreeze.records.run import Limits
     from envfreeze.records.verdict import Verdict
 
     command = given_command()
     if report_file is not None:
-        workflow.check_report(report_file)
+        reports.check_report(report_file)
     found = experiments_in(lock, experiment, progress=Terminal(quiet=quiet, verbose=verbose))
     if found is not None:
         agree_to_run(engine, yes=yes)
@@ -150,7 +150,7 @@ def replay(
             click.echo(f"Its outputs: {run.folder}/outputs")
         return run.exit_status
     if report_file is not None:
-        workflow.report(run.folder, output=report_file, require=Verdict(require))
+        reports.report(run.folder, output=report_file, require=Verdict(require))
     if not as_json:
         from envfreeze.report.terminal import print_run
 

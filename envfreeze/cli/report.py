@@ -37,13 +37,14 @@ def report(
 ) -> int:
     """Write a report on a replay: one self-contained HTML file, Markdown, JUnit XML or JSON.
 
-    RUN is the folder of a replay (.envfreeze/runs/ID) or a project, whose newest replay is then taken; by
-    default that of the current folder. With "-o -" the report goes to standard output.
+    RUN is the folder of a replay (.envfreeze/runs/ID) or of a sweep (.envfreeze/sweeps/ID), or a project,
+    whose newest replay is then taken; by default that of the current folder. With "-o -" the report
+    goes to standard output.
     """
-    from envfreeze import workflow
+    from envfreeze import reports
     from envfreeze.records.verdict import Verdict
 
-    written = workflow.report(run or Path(), output=output, format_name=format_name, require=Verdict(require))
+    written = reports.report(run or Path(), output=output, format_name=format_name, require=Verdict(require))
     if written.path is None:
         click.echo(written.text, nl=False)
     elif as_json:

@@ -90,8 +90,9 @@ class Report(Record):
 
     title: str
     sentence: str
-    verdict: Verdict
-    required: Verdict
+    verdict: Verdict | None
+    """None for a sweep, which compares nothing."""
+    required: Verdict = Verdict.EQUIVALENT
     """The least agreement that counts as reproduced."""
     outputs: tuple[OutputReport, ...] = ()
     claims: tuple[ClaimReport, ...] = ()
@@ -111,4 +112,4 @@ class Report(Record):
     @property
     def reproduced(self) -> bool:
         """Whether all that counts is at least as good as was asked for."""
-        return self.verdict.satisfies(self.required)
+        return self.verdict is not None and self.verdict.satisfies(self.required)

@@ -18,7 +18,7 @@ from envfreeze.records import lockfile
 from envfreeze.records.claims import ClaimResult
 from envfreeze.records.comparison import Comparison, OutputComparison
 from envfreeze.records.lock import Lock
-from envfreeze.records.report import ClaimReport, Fact, OutputReport, Report
+from envfreeze.records.report import ClaimReport, Distribution, Fact, OutputReport, Report
 from envfreeze.records.run import Run
 from envfreeze.records.verdict import Verdict
 from envfreeze.report._curves import curves
@@ -98,6 +98,44 @@ def report_on_run(folder: Path, required: Verdict = Verdict.EQUIVALENT) -> Repor
         left_tape=run.left_tape,
         tapes=_tapes(lock, run),
         again=_again(lock, run),
+        made_by=f"envfreeze {envfreeze.__version__}",
+    )
+
+
+def report_on_sweep(folder: Path) -> Report:
+    """The report on a sweep that lies in ``.envfreeze/sweeps/<id>/`` of a project.
+
+    Raises:
+        InputError: there is none, or the project's lock is unusable.
+    """
+    from envfreeze.report._sweeps import sentence as said
+    from envfreeze.statistics import ALPHA
+    from envfreeze.sweeps.describe import describe, original_metrics
+    from envfreeze.sweeps.files import locate
+
+    folder, sweep = locate(folder)
+    project = folder.absolute().parent.parent.parent
+    path = project / lockfile.NAME
+    lock = lockfile.read(path) if path.is_file() else None
+    if lock is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sweep.lock:
+        lock = None
+    original = original_metrics(lock, Store(project), sweep) if lock else {}
+    found, left_out = describe(sweep, original) if sweep.good else ((), ())
+    return Report(
+        title=shlex.join(sweep.command),
+        sentence=said(sweep, found, ALPHA),
+        verdict=None,
+        distributions=tuple(
+            Distribution(
+                metric=item.metric,
+                values=item.values,
+                original=item.original,
+                note=f"Mean {item.summary.mean:.4g}, deviation {item.summary.sd or 0:.2g}. {item.note}",
+            )
+            for item in found
+        ),
+        notes=left_out,
+        again=(f"envfreeze sweep --seeds {len(sweep.runs)}",),
         made_by=f"envfreeze {envfreeze.__version__}",
     )
 

@@ -83,6 +83,8 @@ def _tone(verdict: Verdict) -> str:
 
 def _overall(report: Report) -> str:
     """The colour of the sentence: agreement below the wanted level is a failure, not a success."""
+    if report.verdict is None:
+        return "plain"
     return _tone(report.verdict) if report.reproduced else "bad"
 
 

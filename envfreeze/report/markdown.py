@@ -16,7 +16,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&-])")
 
 def render(report: Report) -> str:
     """The verdict, a table of what is not identical, claims, and what was not captured."""
-    lines = [f"**{SIGNS[report.verdict]} {_text(report.sentence)}**", "", _code(report.title), ""]
+    sign = f"{SIGNS[report.verdict]} " if report.verdict else ""
+    lines = [f"**{sign}{_text(report.sentence)}**", "", _code(report.title), ""]
     rows = [output for output in report.outputs if output.verdict is not Verdict.IDENTICAL]
     if rows:
         lines += ["| verdict | output | what was found |", "| --- | --- | --- |"]
@@ -36,6 +37,13 @@ def render(report: Report) -> str:
         for claim in report.claims:
             holds = "unknown" if claim.holds is None else "yes" if claim.holds else "no"
             lines.append(f"| {_text(claim.text or claim.id)} | {holds} | {_text(claim.reason)} |")
+        lines.append("")
+    if report.distributions:
+        lines += ["| metric | values | original | replay |", "| --- | --- | --- | --- |"]
+        for item in report.distributions:
+            values = f"{min(item.values):g} to {max(item.values):g}" if item.values else "none"
+            shown = ("" if value is None else f"{value:g}" for value in (item.original, item.replay))
+            lines.append(f"| {_text(item.metric)} | {values} | {' | '.join(shown)} |")
         lines.append("")
     if report.tapes:
         lines += [_text(report.tapes), ""]

@@ -16,7 +16,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from envfreeze import workflow
+from envfreeze import reports, workflow
 from envfreeze.compare import Options
 from envfreeze.compare.outputs import compare_sets, side_of_folder
 from envfreeze.errors import InputError
@@ -204,10 +204,10 @@ def test_many_outputs_stay_a_small_page(report: Report) -> None:
 def test_diff_writes_the_report_that_its_suffix_asks_for(folders: tuple[Path, Path], tmp_path: Path) -> None:
     comparison = workflow.diff(*folders)
     path = tmp_path / "out.html"
-    workflow.report_difference(*folders, comparison, path, require=Verdict.EQUIVALENT)
+    reports.report_difference(*folders, comparison, path, require=Verdict.EQUIVALENT)
     assert "Not reproduced" in path.read_text()
     with pytest.raises(InputError, match="does not exist"):
-        workflow.check_report(tmp_path / "nowhere" / "r.html")
+        reports.check_report(tmp_path / "nowhere" / "r.html")
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no browser")
@@ -223,3 +223,19 @@ def test_a_browser_runs_nothing_of_a_hostile_page(tmp_path: Path) -> None:
     page = Page(done.stdout)
     assert "alert(1)" in page.text
     assert "script" not in {tag for tag, _ in page.tags}
+
+
+def test_a_sweep_has_distributions_and_no_verdict() -> None:
+    made = Report(
+        title="python train.py",
+        sentence="16 runs; the original is one of them.",
+        verdict=None,
+        distributions=(
+            Distribution(metric="m.json:acc", values=(0.1, 0.2, 0.2), original=0.15, note="Mean."),
+        ),
+    )
+    page = Page(formats()["html"].render(made))
+    assert "16 runs" in page.text and "m.json:acc" in page.text and "Verdict" not in page.text
+    assert any(tag == "svg" for tag, _ in page.tags)
+    assert "| m.json:acc | 0.1 to 0.2 | 0.15 |" in formats()["markdown"].render(made)
+    assert not made.reproduced
