@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import collections
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from envfreeze.bundle.archive import Member
+from envfreeze.bundle.claims import add_claims, described, with_claims
 from envfreeze.bundle.contents import Contents
 from envfreeze.bundle.layout import POINTER, object_name, recorded
+from envfreeze.bundle.minimal import Minimal, minimal
 from envfreeze.bundle.options import Options
 from envfreeze.bundle.texts import JobText, job_text
 from envfreeze.errors import InputError
 from envfreeze.files import sha256
 from envfreeze.records import lockfile
 from envfreeze.records.artifact import BundledExperiment, Experiment
-from envfreeze.records.base import Record
 from envfreeze.records.files import FileEntry
 from envfreeze.records.lock import Lock
+from envfreeze.report._words import size
 from envfreeze.store import Store
 
 
@@ -33,12 +33,15 @@ def add_experiment(
     original: str,
     options: Options,
     contents: Contents,
+    *,
+    others: Sequence[frozenset[str]] = (),
 ) -> BundledExperiment:
     """Add the experiment's files to ``contents``; returns what the bundle says of it.
 
     Args:
         environment: the folder of its environment in the bundle.
         original: digest of the author's lockfile.
+        others: paths of the outputs of each other experiment.
 
     Raises:
         InputError: the lock records no run, or content that it refers to is missing.
@@ -62,34 +65,39 @@ def add_experiment(
             _add_entry(entry, experiment.name, store, contents, output=is_output)
     for name, stream in (("stdout", run.stdout), ("stderr", run.stderr)):
         _add_object(f"{folder}/{name}", stream.sha256, store, contents, what=f"the original {name}")
-    lock = _with_claims(experiment, lock, store, folder, contents)
+    lock, claims = with_claims(experiment, lock, store, others)
+    add_claims(lock, store, claims, folder, contents)
     for digest, what in _further(lock):
         if not contents.holds(digest):
             _add_object(object_name(digest), digest, store, contents, what=what)
     tapes = _add_tapes(lock, store, folder, contents) if options.tapes else False
     contents.add_text(f"{folder}/envfreeze.lock", lockfile.dumps(lock))
     contents.add_text(f"{folder}/{POINTER}", "../..\n")
-    contents.add_text(f"{folder}/job.sh", job_text(_job(lock, files)))
+    smoke = minimal(experiment, lock, store)
+    contents.add_text(f"{folder}/job.sh", job_text(_job(lock, files, smoke)))
     return BundledExperiment(
         name=experiment.name,
         folder=folder,
         environment=environment,
         title=experiment.title,
         command=run.command,
-        minimal=experiment.minimal,
+        minimal=smoke.command,
+        minimal_origin=smoke.origin,
         original_lock=original,
         duration=run.duration,
         peak_memory=run.peak_memory,
         expected_time=experiment.expected_time,
+        disk=sum(entry.size for entry in (*files, *outputs)),
+        gpu=_gpu(lock),
         files=len(files),
         outputs=len(outputs),
         elsewhere=elsewhere,
-        claims=lock.claims is not None,
+        claims=described(claims),
         tapes=tapes,
     )
 
 
-def _job(lock: Lock, files: Sequence[FileEntry]) -> JobText:
+def _job(lock: Lock, files: Sequence[FileEntry], smoke: Minimal) -> JobText:
     """How a shell starts the experiment: as a replay does, without what only envfreeze can do."""
     from envfreeze.determinism import settings
     from envfreeze.recipe.command import portable
@@ -106,7 +114,17 @@ def _job(lock: Lock, files: Sequence[FileEntry]) -> JobText:
         environment=switches | for_image(run.environment),
         outside=tuple(entry.path for entry in files if entry.path.startswith("/") and entry.sha256),
         folders=run.folders,
+        minimal=smoke.command,
     )
+
+
+def _gpu(lock: Lock) -> str:
+    """The author's GPUs and CUDA, in words."""
+    if lock.cuda is None or not lock.cuda.gpus:
+        return ""
+    counts = collections.Counter(f"{gpu.model} ({size(gpu.memory)})" for gpu in lock.cuda.gpus)
+    words = ", ".join(f"{count} × {model}" for model, count in counts.items())
+    return f"{words}, CUDA {lock.cuda.runtime}" if lock.cuda.runtime else words
 
 
 def _with_data(
@@ -191,49 +209,3 @@ def _add_tapes(lock: Lock, store: Store, folder: str, contents: Contents) -> boo
             name = f"{folder}/.envfreeze/tapes/{source.name}/{path.relative_to(source)}"
             contents.add(Member(name=name, source=path, sha256=sha256(path), what="a tape"), once=False)
     return True
-
-
-def _with_claims(experiment: Experiment, lock: Lock, store: Store, folder: str, contents: Contents) -> Lock:
-    """The lock with the claims that ``artifact.yaml`` names, else its own, else those beside it today.
-
-    Raises:
-        InputError: they are not there, or cannot be read.
-    """
-    from envfreeze.claims.read import NAME, loads
-
-    project = store.root.parent
-    path = project / (experiment.claims or NAME)
-    if experiment.claims and not path.is_file():
-        raise InputError(f"{path}: the claims of {experiment.name} are not there.")
-    if experiment.claims or (lock.claims is None and path.is_file()):
-        digest, size = store.add_file(path)
-        lock = msgspec.structs.replace(
-            lock, claims=FileEntry(path=NAME, size=size, sha256=digest, kind="claims")
-        )
-    if lock.claims is None or lock.claims.sha256 is None:
-        return lock
-    what = f"the claims of {experiment.name}"
-    data = store.verified(lock.claims.sha256, what=what).read_bytes()
-    contents.add_text(f"{folder}/{NAME}", data)
-    compiled = [
-        {
-            "id": parsed.claim.id,
-            "text": parsed.claim.text,
-            "location": parsed.claim.location,
-            "written": parsed.claim.holds,
-            "holds": tree(parsed.expression),
-        }
-        for parsed in loads(data, what)
-    ]
-    contents.add_text(f"{folder}/claims.json", json.dumps(compiled, indent=1, ensure_ascii=False) + "\n")
-    return lock
-
-
-def tree(node: Any) -> Any:
-    """A parsed claim as plain lists and objects, for ``check.py``, which has no parser."""
-    if isinstance(node, Record):
-        fields = {name: tree(getattr(node, name)) for name in node.__struct_fields__}
-        return {"kind": type(node).__name__, **fields}
-    if isinstance(node, tuple | list):
-        return [tree(item) for item in node]
-    return str(node) if isinstance(node, Decimal) else node

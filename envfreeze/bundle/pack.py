@@ -72,7 +72,9 @@ def pack(
     contents = Contents()
     environments: dict[str, _Environment] = {}
     bundled, notes, locks = [], [], {}
-    for experiment in artifacts.experiments(artifact, lock_path):
+    experiments = artifacts.experiments(artifact, lock_path)
+    made = {experiment.name: _outputs(project / experiment.lock) for experiment in experiments}
+    for experiment in experiments:
         progress.step(f"gathering {experiment.name}")
         path = project / experiment.lock
         lock, store = lockfile.read(path), Store(path.parent)
@@ -85,7 +87,16 @@ def pack(
         environment = _environment(lock, recipe_of(lock), store)
         environments.setdefault(environment.folder, environment)
         bundled.append(
-            add_experiment(experiment, lock, store, environment.folder, original, options, contents)
+            add_experiment(
+                experiment,
+                lock,
+                store,
+                environment.folder,
+                original,
+                options,
+                contents,
+                others=tuple(paths for name, paths in made.items() if name != experiment.name),
+            )
         )
         notes += [f"{experiment.name}: {gap.what} was not captured: {gap.why}" for gap in lock.gaps]
     described = tuple(
@@ -96,14 +107,23 @@ def pack(
     bundle = _describe(artifact, described, tuple(bundled), lock_path)
     bundle = msgspec.structs.replace(bundle, allowed_secrets=allowed)
     _add_texts(texts(bundle, project), contents)
-    made, missing = describe(Described(bundle=bundle, locks=locks, members=contents.sizes()))
+    texts_by_name, missing = describe(Described(bundle=bundle, locks=locks, members=contents.sizes()))
     notes += missing
-    for name, text in made.items():
+    for name, text in texts_by_name.items():
         contents.add_text(name, text)
     contents.add_text(MANIFEST, json.dumps(msgspec.to_builtins(bundle), indent=2) + "\n")
     progress.step(f"writing {output.name}")
     archive.write(output, contents.members())
     return Packed(path=str(output), size=output.stat().st_size, bundle=bundle, notes=tuple(notes))
+
+
+def _outputs(path: Path) -> frozenset[str]:
+    """Paths of what an experiment made."""
+    run = lockfile.read(path).run
+    if run is None:
+        return frozenset()
+    entries = Store(path.parent).entries(run.outputs, what="original outputs")
+    return frozenset(entry.path for entry in entries)
 
 
 def _environment(lock: Lock, recipe: Recipe, store: Store) -> _Environment:

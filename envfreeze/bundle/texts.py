@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class JobText(Record):
     outside: tuple[str, ...] = ()
     """Absolute paths of files that have to be mounted."""
     folders: tuple[str, ...] = ()
+    minimal: tuple[str, ...] = ()
+    """A smoke run; empty when there is none."""
 
 
 def texts(bundle: Bundle, project: Path) -> Texts:
@@ -70,15 +72,25 @@ def job_text(job: JobText) -> str:
         for path in job.outside
         if ":" not in path
     )
-    command = " ".join(quote(word) for word in job.command)
+    choices = f"{_chosen(job.command)}"
+    if job.minimal:
+        choices = f'if [ "$minimal" = yes ]; then {_chosen(job.minimal)}; else {choices}; fi'
     folders = " ".join(quote(folder) for folder in job.folders)
     return (
         f"project={quote(job.project)}\n"
         f"directory={quote(job.directory)}\n"
+        f"has_minimal={'yes' if job.minimal else 'no'}\n"
         f'folders() {{ set -- {folders}; for folder; do mkdir -p "$work/$folder"; done; }}\n'
-        f'in_container() {{ "$@" {in_container} {mounts} -w {quote(job.directory)} "$image" {command}; }}\n'
-        f"in_environment() {{ env {variables} {command}; }}\n"
+        f'in_container() {{ set -- "$@" {in_container} {mounts} -w {quote(job.directory)} "$image"; '
+        f'{choices}; "$@"; }}\n'
+        f'in_environment() {{ set -- env -i PATH="$PATH" HOME="$home" TMPDIR="$home" {variables}; '
+        f'{choices}; "$@"; }}\n'
     )
+
+
+def _chosen(command: Sequence[str]) -> str:
+    """Adds the command to a shell's arguments."""
+    return 'set -- "$@" ' + " ".join(shlex.quote(word) for word in command)
 
 
 def _in_double(text: str) -> str:
@@ -96,6 +108,7 @@ def _rendered(name: str, bundle: Bundle) -> str:
         "shell": shlex.quote,
         "words": lambda words: shlex.join(words),
         "line": lambda text: printable(" ".join(str(text).split())),
+        "cell": lambda text: text.replace("|", "\\|").replace("`", "'"),
         "size": size,
         "duration": duration,
         "expected": _expected,

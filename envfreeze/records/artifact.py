@@ -67,6 +67,17 @@ class BundledEnvironment(Record):
     """True when all packages travel along, so that it builds without an index."""
 
 
+class BundledClaim(Record):
+    """One claim of the paper, and where it is looked for."""
+
+    id: str
+    holds: str
+    location: str = ""
+    text: str = ""
+    files: tuple[str, ...] = ()
+    """Outputs that it speaks of; ``<stdout>`` is what was printed."""
+
+
 class BundledExperiment(Record):
     """One experiment of a bundle; its files lie below ``folder``."""
 
@@ -77,16 +88,23 @@ class BundledExperiment(Record):
     title: str = ""
     command: tuple[str, ...] = ()
     minimal: tuple[str, ...] = ()
+    """A smoke run; empty when there is none."""
+    minimal_origin: str = ""
+    """``the author``, or how it was derived."""
     original_lock: Sha256
     """Digest of the author's lockfile, which the bundle's was made from."""
     duration: Seconds = 0.0
     peak_memory: Bytes = 0
     expected_time: str = ""
+    disk: Bytes = 0
+    """Recorded files and original outputs together."""
+    gpu: str = ""
+    """The GPUs of the author's machine, in words; empty when none was seen."""
     files: int = 0
     outputs: int = 0
     elsewhere: tuple[str, ...] = ()
     """Recorded files whose content is not in the bundle, as only its digest was recorded."""
-    claims: bool = False
+    claims: tuple[BundledClaim, ...] = ()
     tapes: bool = False
 
     def __post_init__(self) -> None:

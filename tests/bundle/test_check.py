@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from envfreeze.bundle.experiment import tree
+from envfreeze.bundle.claims import tree
 from envfreeze.claims._evaluate import evaluate
 from envfreeze.claims.read import loads
 from envfreeze.compare.sides import Side
