@@ -14,6 +14,7 @@ from envfreeze.progress import Progress, Silent
 from envfreeze.records import lockfile
 
 if TYPE_CHECKING:
+    from envfreeze.bundle.minimal import Minimal
     from envfreeze.bundle.pack import Packed
     from envfreeze.records.artifact import Bundle, Verification
 
@@ -26,6 +27,7 @@ def pack(
     image: bool = False,
     data: Path | str | None = None,
     tapes: bool = False,
+    minimal: tuple[str, ...] = (),
     allow: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Packed:
@@ -38,6 +40,7 @@ def pack(
         image: the image travels along; needs Docker.
         data: a folder with the data that was recorded by digest only, which then travels along.
         tapes: recorded randomness travels along.
+        minimal: a command that shows within minutes that the one experiment works.
         allow: ``FINGERPRINT=REASON`` of what looks like a secret and is none.
 
     Raises:
@@ -59,6 +62,7 @@ def pack(
         image=image,
         data=None if data is None else str(data),
         tapes=tapes,
+        minimal=minimal,
         allowed=parse_allowed(allow),
     )
     return packing.pack(path, target, options, recipe_of=recipe_of, progress=progress or Silent())
@@ -129,6 +133,39 @@ def locks_in(folder: Path) -> dict[str, Path]:
         experiment.name: folder / "experiments" / experiment.name / lockfile.NAME
         for experiment in content.experiments
     }
+
+
+def minimal_of(lock_path: Path | str) -> Minimal:
+    """The short run of a lock: what its bundle or its ``artifact.yaml`` says, else what can be derived.
+
+    Raises:
+        InputError: there is none.
+    """
+    from envfreeze.bundle import artifact
+    from envfreeze.bundle.layout import MANIFEST
+    from envfreeze.bundle.minimal import Minimal, minimal
+    from envfreeze.bundle.reading import parse_manifest
+    from envfreeze.records.artifact import Experiment
+    from envfreeze.store import Store
+
+    path = lockfile.locate(Path(lock_path).absolute())
+    store = Store(path.parent)
+    found = Minimal()
+    if store.bundle is not None:
+        content = parse_manifest((store.bundle / MANIFEST).read_bytes(), str(store.bundle / MANIFEST))
+        for experiment in content.experiments:
+            if experiment.name == path.parent.name:
+                found = Minimal(command=experiment.minimal, origin=experiment.minimal_origin)
+    else:
+        listed = artifact.experiments(artifact.read(path.parent), path)
+        mine = next((one for one in listed if one.lock == path.name), Experiment(name="main"))
+        found = minimal(mine, lockfile.read(path), store)
+    if not found.command:
+        raise InputError(
+            f"{path} has no short run: its author names none, and none can be derived from its parameters.",
+            hint='Authors name one: envfreeze pack --minimal "python train.py --epochs 1"',
+        )
+    return found
 
 
 def add_experiment(

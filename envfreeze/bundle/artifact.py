@@ -112,3 +112,20 @@ def add(lock_path: Path, experiment: Experiment) -> Path:
 def experiments(artifact: Artifact, lock_path: Path) -> tuple[Experiment, ...]:
     """The experiments of an artifact: those that it lists, else the one lock."""
     return artifact.experiments or (Experiment(name="main", lock=lock_path.name),)
+
+
+def with_minimal(listed: tuple[Experiment, ...], minimal: tuple[str, ...]) -> tuple[Experiment, ...]:
+    """The one experiment with a short run.
+
+    Raises:
+        InputError: there are several.
+    """
+    if not minimal:
+        return listed
+    if len(listed) != 1:
+        names = ", ".join(experiment.name for experiment in listed)
+        raise InputError(
+            f"there are several experiments ({names}), so that --minimal does not say whose short run it is.",
+            hint=f"Write each one's `minimal` into {NAME}.",
+        )
+    return (msgspec.structs.replace(listed[0], minimal=minimal),)

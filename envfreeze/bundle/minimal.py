@@ -12,13 +12,11 @@ from pathlib import PurePosixPath
 
 from envfreeze.recipe.command import portable
 from envfreeze.records.artifact import Experiment
-from envfreeze.records.base import Record, Seconds
+from envfreeze.records.base import Record
 from envfreeze.records.lock import Lock
 from envfreeze.records.observation import Parameter
 from envfreeze.store import Store
 
-LIMIT: Seconds = 300
-"""A smoke run ends within five minutes, or it is none."""
 _COUNTS = {
     1: ("epochs", "epoch", "n_epochs", "num_epochs", "max_epochs", "num_train_epochs", "nb_epochs",
         "repeats", "n_repeats", "num_repeats", "n_runs", "num_runs", "trials", "n_trials"),

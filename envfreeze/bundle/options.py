@@ -17,5 +17,7 @@ class Options(Record):
     """Folder with the data that was recorded by digest only, which then travels along."""
     tapes: bool = False
     """The tapes of randomness and time; whoever has them knows the keys that the run made."""
+    minimal: tuple[str, ...] = ()
+    """A short run of the one experiment; several have theirs in ``artifact.yaml``."""
     allowed: tuple[AllowedSecret, ...] = ()
     """What looks like a secret and is none."""

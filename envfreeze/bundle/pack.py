@@ -72,7 +72,7 @@ def pack(
     contents = Contents()
     environments: dict[str, _Environment] = {}
     bundled, notes, locks = [], [], {}
-    experiments = artifacts.experiments(artifact, lock_path)
+    experiments = artifacts.with_minimal(artifacts.experiments(artifact, lock_path), options.minimal)
     made = {experiment.name: _outputs(project / experiment.lock) for experiment in experiments}
     for experiment in experiments:
         progress.step(f"gathering {experiment.name}")

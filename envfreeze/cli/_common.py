@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,18 @@ def given_command() -> tuple[str, ...] | None:
     """What stood after ``--`` on the command line; None when there was no ``--``."""
     command: tuple[str, ...] | None = click.get_current_context().meta.get(_COMMAND)
     return command
+
+
+def words_of(command: str, option: str) -> tuple[str, ...]:
+    """The words of a command that was given as one text.
+
+    Raises:
+        click.BadParameter: a quotation mark is not closed.
+    """
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise click.BadParameter(f"{option}: {error}.") from None
 
 
 def output_options(function: F) -> F:

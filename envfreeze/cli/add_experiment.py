@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
 
-from envfreeze.cli._common import LOCK, emit, output_options
+from envfreeze.cli._common import LOCK, emit, output_options, words_of
 
 
 @click.command(
@@ -41,10 +40,7 @@ def add_experiment(
     """
     from envfreeze import artifacts
 
-    try:
-        words = tuple(shlex.split(minimal))
-    except ValueError as error:
-        raise click.BadParameter(f"--minimal: {error}.") from None
+    words = words_of(minimal, "--minimal")
     path = artifacts.add_experiment(
         lock, name, title=title, expected_time=expected_time, claims=claims, minimal=words
     )

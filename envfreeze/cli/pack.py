@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from envfreeze.cli._common import LOCK, Terminal, emit, output_options
+from envfreeze.cli._common import LOCK, Terminal, emit, output_options, words_of
 
 
 @click.command("pack", epilog="Example:  envfreeze pack -o paper.envfreeze.zip --with-wheels")
@@ -33,6 +33,12 @@ from envfreeze.cli._common import LOCK, Terminal, emit, output_options
     help="Recorded randomness travels along, for unseeded runs; keys that a run made are on it.",
 )
 @click.option(
+    "--minimal",
+    default="",
+    metavar="COMMAND",
+    help="A command that shows within minutes that all works; default: derived from a recorded parameter.",
+)
+@click.option(
     "--allow",
     metavar="ID=REASON",
     multiple=True,
@@ -46,6 +52,7 @@ def pack(
     with_image: bool,
     with_data: Path | None,
     with_tapes: bool,
+    minimal: str,
     allow: tuple[str, ...],
     as_json: bool,
     quiet: bool,
@@ -65,6 +72,7 @@ def pack(
         image=with_image,
         data=with_data,
         tapes=with_tapes,
+        minimal=words_of(minimal, "--minimal"),
         allow=allow,
         progress=Terminal(quiet=quiet, verbose=verbose),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from envfreeze.cli._common import (
     given_command,
     options,
     output_options,
+    printable,
     report_option,
 )
 
@@ -64,6 +66,9 @@ class _Positive(click.FloatRange):
     help="Where the data lies that the lock knows by digest only; it is seen read-only.",
 )
 @click.option("--experiment", metavar="NAME", help="Of a bundle: this experiment only.")
+@click.option(
+    "--minimal", is_flag=True, help="Only the short run that shows that all works; nothing is compared."
+)
 @click.option("--yes", is_flag=True, help="Of a bundle: run it with the engine local without asking.")
 @click.option(
     "--claims",
@@ -85,6 +90,7 @@ def replay(
     code: Path | None,
     data: Path | None,
     experiment: str | None,
+    minimal: bool,
     yes: bool,
     claims: Path | None,
     network: bool,
@@ -121,6 +127,8 @@ def replay(
         if len(found) > 1:
             return _one_by_one(found)
         (lock,) = found.values()
+    if minimal:
+        command, timeout = _short(lock, command), timeout or SHORT
     run = workflow.replay(
         lock,
         command=command,
@@ -146,7 +154,8 @@ def replay(
         )
     if not comparison:
         if not as_json and not quiet:
-            click.echo(f"The command ended with exit status {run.exit_status}; nothing was compared.")
+            what = "The short run" if minimal else "The command"
+            click.echo(f"{what} ended with exit status {run.exit_status}; nothing was compared.")
             click.echo(f"Its outputs: {run.folder}/outputs")
         return run.exit_status
     if report_file is not None:
@@ -156,6 +165,21 @@ def replay(
 
         print_run(run, console(), required=Verdict(require), quiet=quiet)
     return exit_code(comparison.verdict, require)
+
+
+SHORT = 300.0
+"""Seconds after which a short run is stopped."""
+
+
+def _short(lock: Path, command: tuple[str, ...] | None) -> tuple[str, ...]:
+    from envfreeze import artifacts
+
+    if command is not None:
+        raise click.UsageError("--minimal has a command of its own; leave yours out.")
+    found = artifacts.minimal_of(lock)
+    words = printable(shlex.join(found.command))
+    click.echo(f"short run ({printable(found.origin)}): {words}", err=True)
+    return found.command
 
 
 def _one_by_one(locks: dict[str, Path]) -> int:

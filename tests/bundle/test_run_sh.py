@@ -1,0 +1,149 @@
+"""``run.sh`` of a bundle on machines that are not as it would like them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from envfreeze import artifacts
+from envfreeze.bundle.minimal import minimal
+from envfreeze.records import lockfile
+from envfreeze.records.artifact import Experiment
+from envfreeze.store import Store
+
+SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
+TRAIN = """\
+import argparse, os, sys
+parser = argparse.ArgumentParser()
+parser.add_argument("--epochs", type=int, default=20)
+parser.add_argument("--title", default="")
+options = parser.parse_args()
+print(options.epochs, options.title, os.environ.get("SECRET_OF_HOST"), sorted(os.environ)[:0])
+open("result.txt", "w").write(str(options.epochs))
+if options.title == "fail":
+    sys.exit("no luck")
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("author") / "project"
+    folder.mkdir()
+    (folder / "train.py").write_text(TRAIN)
+    python = folder.parent / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder.parent / "venv"], check=True)
+    for command in (["--title", "it's $HOME; `id`\n*"], ["--epochs", "30"]):
+        freeze = [sys.executable, "-m", "envfreeze", "freeze", "-q", "--offline", "--", python, "train.py"]
+        subprocess.run([*freeze, *command], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        artifacts.add_experiment(folder, "given" if "--epochs" in command else "default")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packed(project: Path) -> Path:
+    path = project.parent / "paper.zip"
+    artifacts.pack(project, path)
+    return path
+
+
+@pytest.fixture
+def unpacked(packed: Path, tmp_path: Path) -> Path:
+    return artifacts.unpack(packed, tmp_path / "it's a $(folder)")[0]
+
+
+def run(
+    folder: Path, *arguments: str, shell: str = "sh", path: str = "", cwd: Path | None = None, **more: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": path or f"{Path(sys.base_prefix) / 'bin'}:/usr/bin:/bin",
+        "ENGINE": "no-engine",
+        "SECRET_OF_HOST": "seen",
+        **more,
+    }
+    words = [shell, *(["sh"] if shell == "busybox" else []), str(folder / "run.sh"), *arguments]
+    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_posix_shell_runs_it_and_hostile_words_arrive(shell: str, unpacked: Path) -> None:
+    done = run(unpacked, shell=shell)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("Reproduced") == 2
+    said = (unpacked / "results" / "default" / "stdout").read_text()
+    assert said == "20 it's $HOME; `id`\n* None []\n"  # and nothing of the host's environment
+
+
+def test_short_runs_say_that_nothing_was_compared(unpacked: Path) -> None:
+    done = run(unpacked, "--minimal")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Reproduced" not in done.stdout and done.stdout.count("Nothing was compared") == 2
+    for name in ("default", "given"):
+        assert (unpacked / "results" / name / "project" / "result.txt").read_text() == "1"
+    job = unpacked / "experiments" / "given" / "job.sh"
+    job.write_text(job.read_text().replace("--epochs 1;", "--title fail;"))
+    failed = run(unpacked, "--minimal", "given")
+    assert failed.returncode == 1 and "no luck" in failed.stdout
+
+
+def test_results_go_elsewhere_when_asked(unpacked: Path, tmp_path: Path) -> None:
+    done = run(unpacked, "given", RESULTS=str(tmp_path / "my results"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (unpacked / "results").exists()
+    assert (tmp_path / "my results" / "given" / "project" / "result.txt").read_text() == "30"
+    (tmp_path / "file").write_text("")
+    refused = run(unpacked, "given", RESULTS=str(tmp_path / "file"))
+    assert refused.returncode == 3 and "cannot be written" in refused.stderr
+
+
+def test_wrong_usage_is_two_before_anything_runs(unpacked: Path) -> None:
+    assert run(unpacked, "--minimul").returncode == 2
+    done = run(unpacked, "given", "gone")
+    assert done.returncode == 2 and "no experiment gone" in done.stderr
+    assert not (unpacked / "results").exists()
+    assert "--minimal" in run(unpacked, "--help").stdout
+
+
+def test_a_client_without_its_engine_is_no_engine(unpacked: Path, tmp_path: Path) -> None:
+    client = tmp_path / "bin" / "docker"
+    client.parent.mkdir()
+    client.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    client.chmod(0o755)
+    path = f"{client.parent}:{Path(sys.base_prefix) / 'bin'}:/usr/bin:/bin"
+    done = run(unpacked, "given", path=path, ENGINE="docker")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "without docker" in done.stdout
+
+
+def test_an_engine_that_cannot_run_it_is_no_difference(unpacked: Path, tmp_path: Path) -> None:
+    client = tmp_path / "bin" / "docker"
+    client.parent.mkdir()
+    client.write_text("#!/bin/sh\ncase $1 in run) echo 'docker: no space left' >&2; exit 125;; esac\n")
+    client.chmod(0o755)
+    done = run(unpacked, "given", path=f"{client.parent}:/usr/bin:/bin", ENGINE="docker")
+    assert done.returncode == 3 and "no space left" in done.stderr
+
+
+def test_a_missing_python_is_one_clear_way_to_get_it(unpacked: Path, tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("sh", "dirname", "basename", "mkdir", "rm", "cp", "chmod", "cut", "grep", "id", "tail"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    done = run(unpacked, "given", path=str(tools))
+    assert done.returncode == 3
+    wanted = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert f"uv python install {wanted}" in done.stderr
+    named = run(unpacked, "given", path=f"{tools}:/usr/bin:/bin", PYTHON=sys.executable)
+    assert named.returncode == 0, named.stdout + named.stderr
+
+
+def test_what_is_no_count_is_not_made_small(project: Path) -> None:
+    lock, store = lockfile.read(project / "envfreeze.given.lock"), Store(project)
+    assert minimal(Experiment(name="x"), lock, store).command[-2:] == ("--epochs", "1")
+    assert minimal(Experiment(name="x", minimal=("sh", "x.sh")), lock, store).origin == "the author"
+    text = (project / "envfreeze.given.lock").read_text().replace("name: epochs", "name: width")
+    (project / "other.lock").write_text(text)
+    assert minimal(Experiment(name="x"), lockfile.read(project / "other.lock"), store).command == ()
