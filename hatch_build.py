@@ -1,4 +1,4 @@
-"""Compiles the observer's shim and the library of the profile portable into the wheel.
+"""Compiles the observer's shim and tracer and the library of the profile portable into the wheel.
 
 Without a C compiler the wheel is a pure one and works too.
 """
@@ -17,11 +17,13 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_COMMON = ["-shared", "-fPIC", "-fvisibility=hidden", "-Wl,-z,relro,-z,now"]
+_COMMON = ["-Wl,-z,relro,-z,now"]
+_LIBRARY = ["-shared", "-fPIC", "-fvisibility=hidden"]
 LIBRARIES = {
     "envfreeze/observer/shim/libenvfreeze-shim.so": ["-O2", "-ldl", "-lpthread"],
+    "envfreeze/observer/tracer/envfreeze-tracer": ["-O2"],
 }
-"""Libraries, each made of all C files of its folder, and flags of their own."""
+"""Libraries and programs, each made of all C files of its folder, and flags of their own."""
 
 if platform.machine() == "x86_64":
     # Every operation is to round as written, so that all processors and compilers give the same bits.
@@ -56,9 +58,10 @@ class ShimBuildHook(BuildHookInterface):
         sources = sorted(str(path) for path in library.parent.glob("*.c"))
         # Programs may be running with the library of an earlier build: it is replaced, never written to.
         made = library.with_name(f"{library.name}.{os.getpid()}")
+        kind = _LIBRARY if library.suffix == ".so" else []
         options = [flag for flag in flags if not flag.startswith("-l")]
         linked = [flag for flag in flags if flag.startswith("-l")]
-        command = [*compiler, *_COMMON, *options, "-o", str(made), *sources, *linked]
+        command = [*compiler, *_COMMON, *kind, *options, "-o", str(made), *sources, *linked]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             self.app.display_warning(f"{library.name} could not be compiled:\n{done.stderr}")

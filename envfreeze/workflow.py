@@ -45,6 +45,7 @@ def freeze(
     profile: Profile = "recorded",
     seed: int | None = None,
     tape_limit: int | None = None,
+    deep: bool = False,
     dockerfile: bool = True,
     directory: Path | str | None = None,
     environment: Mapping[str, str] | None = None,
@@ -70,6 +71,7 @@ def freeze(
             ``recorded`` with one instruction set for all libraries; ``off`` does nothing.
         seed: of the profile ``strict``; by default 0.
         tape_limit: bytes of all tapes together; by default 1 GiB.
+        deep: watch the calls of every program, static ones included.
         dockerfile: write a Dockerfile as well.
         directory: where the command runs; by default the current folder.
         environment: the variables it runs with; by default this process's.
@@ -124,6 +126,7 @@ def freeze(
                 profile=profile,
                 settings=applied,
                 strict=Strictness(seed=seed or 0) if profile == "strict" else None,
+                deep=deep,
                 passthrough=passthrough,
                 progress=progress,
             )

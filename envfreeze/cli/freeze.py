@@ -67,6 +67,12 @@ if TYPE_CHECKING:
 @click.option(
     "--tape-limit", type=Size(), metavar="SIZE", help="Most that the tapes may hold together; default: 1g."
 )
+@click.option(
+    "--trace",
+    type=click.Choice(["default", "deep"]),
+    default="default",
+    help="deep: see static programs and raw system calls too (seccomp); slower for runs of many files.",
+)
 @click.option("--offline", is_flag=True, help="Ask no package index; packages are kept as installed.")
 @click.option(
     "--vendor-limit",
@@ -93,6 +99,7 @@ def freeze(
     profile: Profile,
     seed: int | None,
     tape_limit: int | None,
+    trace: Literal["default", "deep"],
     offline: bool,
     vendor_limit: int | None,
     prove: bool,
@@ -136,6 +143,7 @@ def freeze(
         profile=profile,
         seed=seed,
         tape_limit=tape_limit,
+        deep=trace == "deep",
         offline=offline,
         vendor_limit=vendor_limit,
         prove=prove,

@@ -142,7 +142,8 @@ def _untraced_gap(run: Run, large: int) -> Gap:
     what = "programs other than Python were not traced"
     if run.shimmed:
         what = "static or privileged programs were not traced"
-    return Gap(what=what, why=f"{outputs.printable(names)}: what they read is unknown, {kept}{left}")
+    hint = "" if run.ended.trace else "; freeze --trace deep sees them"
+    return Gap(what=what, why=f"{outputs.printable(names)}: what they read is unknown, {kept}{left}{hint}")
 
 
 def _made(

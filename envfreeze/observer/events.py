@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from envfreeze.observer.inject import SHIM
-from envfreeze.observer.shim_log import Image, read_images, read_started
+from envfreeze.observer.shim_log import Image, read_images, read_started, read_traced
 from envfreeze.records.base import Record
 
 MOST_BYTES = 1 << 30
@@ -63,7 +63,9 @@ class Events(Record):
     """Absolute paths opened for writing or replaced, each with the time (ns) of the first."""
     programs: tuple[Program, ...] = ()
     images: tuple[Image, ...] = ()
-    """Every program that loaded the shim; empty when there is none."""
+    """What the shim and the tracer saw of each program; empty when there is neither."""
+    traced: tuple[Image, ...] = ()
+    """Every program that the tracer saw; empty when there was none."""
     started: frozenset[str] = frozenset()
     """Paths of programs that were about to be started, as the shim saw it."""
     libraries: tuple[str, ...] = ()
@@ -86,11 +88,14 @@ class Events(Record):
 def read_events(folder: Path) -> Events:
     """Everything that the agents reported below ``folder``; damaged lines are passed over."""
     events = _merge(_reports(sorted(folder.glob("*.events"), key=_start)))
-    return _with_images(events, read_images(folder), read_started(folder))
+    traced = read_traced(folder)
+    images = read_images(folder)
+    events = _with_images(events, (*images, *traced), read_started(folder))
+    return msgspec.structs.replace(events, images=(*images, *traced), traced=traced)
 
 
 def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[str]) -> Events:
-    """Add what the shim saw; of each path the first time counts, whoever saw it."""
+    """Add what the shim and the tracer saw; of each path the first time counts, whoever saw it."""
     pycache = {process.pid: process.pycache_prefix for process in events.processes}
     read, written = dict(events.read), dict(events.written)
     own: dict[int, set[str]] = {process.pid: set(process.read) for process in events.processes}
@@ -112,7 +117,6 @@ def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[s
         ),
         read=read,
         written=written,
-        images=images,
         started=started,
         libraries=tuple(sorted(libraries)),
     )

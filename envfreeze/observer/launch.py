@@ -17,6 +17,7 @@ from types import FrameType
 from envfreeze.errors import EnvironmentFailure, InputError
 from envfreeze.observer.resources import Sampler
 from envfreeze.observer.streams import Stream
+from envfreeze.observer.tracing import Report, Trace
 from envfreeze.records.base import Bytes, Record, Seconds
 
 GRACE = 0.5
@@ -40,6 +41,8 @@ class Ended(Record):
     """Whether the command saw terminals as its output and error streams."""
     left_open: bool = False
     """True when programs that it started still held its streams when it had ended."""
+    trace: Trace | None = None
+    """How the tracing went, if there was a tracer."""
 
 
 def find_program(command: Sequence[str], environment: Mapping[str, str], directory: Path) -> str:
@@ -79,10 +82,12 @@ def launch(
     directory: Path,
     folder: Path,
     passthrough: tuple[int, int] = (1, 2),
+    tracer: Path | None = None,
 ) -> Ended:
     """Run the command to its end; what it wrote lies in ``folder`` as ``stdout`` and ``stderr``.
 
     Args:
+        tracer: the program that the command runs under (see ``tracing``), if any.
         passthrough: file descriptors of ours that its two streams are forwarded to.
 
     Raises:
@@ -94,7 +99,7 @@ def launch(
         Stream(own=2, forward_to=passthrough[1], path=folder / "stderr"),
     )
     try:
-        ended = _run(command, environment, directory, streams)
+        ended = _run(command, environment, directory, streams, tracer)
     finally:
         for stream in streams:
             stream.close()
@@ -109,33 +114,59 @@ def launch(
 
 
 def _run(
-    command: Sequence[str], environment: Mapping[str, str], directory: Path, streams: tuple[Stream, Stream]
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    directory: Path,
+    streams: tuple[Stream, Stream],
+    tracer: Path | None,
 ) -> Ended:
     shares_terminal = _in_foreground()
-    with _Signals(streams, shares_terminal=shares_terminal) as signals:
+    with _Signals(streams, shares_terminal=shares_terminal) as signals, _report(tracer) as report:
         began = time.monotonic()
-        process = _start(command, environment, directory, streams, own_group=not shares_terminal)
+        words = [*(report.prefix(tracer) if report and tracer else ()), *command]
+        process = _start(words, environment, directory, streams, own_group=not shares_terminal)
         for stream in streams:
             stream.close_child_end()
-        signals.started(process.pid)
-        sampler = Sampler(process.pid)
+        trace = None
+        if report:
+            report.close_child_end()
+            trace = report.wait_for_start()
+        pid = trace.pid if trace and trace.pid else process.pid
+        signals.started(pid, group=process.pid)
+        sampler = Sampler(pid)
         sampler.start()
         try:
             left_open, ended, status, usage = _pump_until_end(process.pid, streams)
         finally:
             sampler.stop()
         process.returncode = os.waitstatus_to_exitcode(status)
+        trace = report.finish() if report else None
+    if trace and trace.failed:
+        raise _not_started(command, OSError(trace.failed, os.strerror(trace.failed)))
     code = process.returncode
     return Ended(
-        pid=process.pid,
+        pid=pid,
         exit_status=code if code >= 0 else 128 - code,
         duration=round(ended - began, 3),
-        cpu=round(usage.ru_utime + usage.ru_stime, 3),
+        cpu=round(trace.cpu if trace else usage.ru_utime + usage.ru_stime, 3),
         peak_memory=max(sampler.peak_memory, _largest_process(usage)),
-        processes=frozenset(sampler.seen | {process.pid}),
+        processes=frozenset(sampler.seen | {pid}),
         terminals=(streams[0].terminal, streams[1].terminal),
         left_open=left_open,
+        trace=trace,
     )
+
+
+@contextlib.contextmanager
+def _report(tracer: Path | None) -> Iterator[Report | None]:
+    if tracer is None:
+        yield None
+        return
+    report = Report()
+    try:
+        yield report
+    finally:
+        report.close()
 
 
 def _start(
@@ -156,15 +187,17 @@ def _start(
             close_fds=False,  # what the user handed us stays open for the command; ours close on exec
             process_group=0 if own_group else None,
         )
-    except FileNotFoundError:
-        sentence = (
-            f"the command {command[0]!r} could not be started: the interpreter in its #! line is missing."
-        )
-        raise InputError(sentence) from None
     except OSError as error:
-        hint = "A script needs a #! line; or try: envfreeze freeze -- bash " + command[0]
-        sentence = f"the command {command[0]!r} could not be started: {(error.strerror or '').lower()}."
-        raise InputError(sentence, hint=hint if error.errno == 8 else None) from None
+        raise _not_started(command, error) from None
+
+
+def _not_started(command: Sequence[str], error: OSError) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        why = "the interpreter in its #! line is missing."
+        return InputError(f"the command {command[0]!r} could not be started: {why}")
+    hint = "A script needs a #! line; or try: envfreeze freeze -- bash " + command[0]
+    sentence = f"the command {command[0]!r} could not be started: {(error.strerror or '').lower()}."
+    return InputError(sentence, hint=hint if error.errno == 8 else None)
 
 
 def _pump_until_end(
@@ -245,6 +278,7 @@ class _Signals:
         self._streams = streams
         self._shares_terminal = shares_terminal
         self._pid: int | None = None
+        self._group = 0
         self._early: list[int] = []
         self._previous: dict[int, object] = {}
 
@@ -260,9 +294,9 @@ class _Signals:
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
-    def started(self, pid: int) -> None:
+    def started(self, pid: int, *, group: int) -> None:
         """From now on there is somebody to send signals to."""
-        self._pid = pid
+        self._pid, self._group = pid, group
         for number in self._early:
             self._send(number)
 
@@ -283,4 +317,4 @@ class _Signals:
             if self._shares_terminal:
                 os.kill(self._pid, number)
             else:
-                os.killpg(self._pid, number)
+                os.killpg(self._group, number)

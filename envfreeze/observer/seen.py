@@ -65,9 +65,9 @@ def hosts(events: Events) -> tuple[str, ...]:
 
 
 def processes(events: Events) -> tuple[ProcessEntry, ...]:
-    """The programs of a run in the order of their start; without the shim, the Pythons alone."""
-    if events.images:
-        first = events.images[0].started
+    """The programs of a run in the order of their start; without shim and tracer, the Pythons alone."""
+    if images := events.traced or events.images:
+        first = images[0].started
         found = [
             ProcessEntry(
                 pid=image.pid,
@@ -75,8 +75,12 @@ def processes(events: Events) -> tuple[ProcessEntry, ...]:
                 program=printable(image.program),
                 command=masked(image.argv),
                 started=round(max(image.started - first, 0) / 1e9, 3),
+                took=round(max(image.ended - image.started, 0) / 1e9, 3) if image.ended else None,
+                exit_status=image.exit_status,
+                cpu=round(image.cpu, 3),
+                peak_memory=image.peak_memory,
             )
-            for image in events.images
+            for image in images
         ]
     else:
         found = [

@@ -7,9 +7,10 @@ file is zeros. There is a file for each program image, and ``exec.log`` for prog
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from envfreeze.observer.tracing import TRACER
 from envfreeze.records.base import Record
 
 MOST_BYTES = 1 << 30
@@ -36,12 +37,31 @@ class Image(Record):
     libraries: tuple[str, ...] = ()
     ceased: bool = False
     """True when memory or disk ended the log before the program did."""
+    ended: int = 0
+    """ns of CLOCK_MONOTONIC; 0 when it was not seen."""
+    exit_status: int | None = None
+    cpu: float = 0.0
+    """Seconds of user and system time."""
+    peak_memory: int = 0
+    """Bytes."""
 
 
 def read_images(folder: Path) -> tuple[Image, ...]:
     """All programs that loaded the shim, in the order of their start."""
     logs = sorted(folder.glob("*.shim"), key=lambda path: (_number(path.stem.rpartition("-")[2]), path.name))
-    return tuple(_image(path) for path in logs)
+    return tuple(_image(_events(path), _number(path.stem.rpartition("-")[2])) for path in logs)
+
+
+def read_traced(folder: Path) -> tuple[Image, ...]:
+    """All programs that the tracer saw, in the order of their start; its log tells them apart by number."""
+    parts: dict[str, list[tuple[str, str]]] = {}
+    current: list[tuple[str, str]] = []
+    for kind, text in _events(folder / "trace.deep"):
+        if kind == "@":
+            current = parts.setdefault(text, [])
+        else:
+            current.append((kind, text))
+    return tuple(image for image in map(_image, parts.values()) if image.program != os.fspath(TRACER))
 
 
 def read_started(folder: Path) -> frozenset[str]:
@@ -60,8 +80,9 @@ def _events(path: Path) -> Iterator[tuple[str, str]]:
             yield chr(event[0]), os.fsdecode(event[1:])
 
 
-def _image(path: Path) -> Image:
-    pid = ppid = 0
+def _image(events: Iterable[tuple[str, str]], started: int = 0) -> Image:
+    pid = ppid = ended = 0
+    end: list[int] = []
     program = directory = ""
     argv: list[str] = []
     read: dict[str, int] = {}
@@ -70,11 +91,15 @@ def _image(path: Path) -> Image:
     reached: dict[str, None] = {}
     libraries: dict[str, None] = {}
     ceased = False
-    for kind, text in _events(path):
+    for kind, text in events:
         stamp, _, rest = text.partition(" ")
         match kind:
             case "S":
                 pid, ppid = _number(stamp), _number(rest)
+            case "B":
+                started = _number(text)
+            case "Z":
+                ended, end = _number(stamp), [_number(part) for part in rest.split()]
             case "X":
                 program = text
             case "D":
@@ -100,7 +125,7 @@ def _image(path: Path) -> Image:
     return Image(
         pid=pid,
         ppid=ppid,
-        started=_number(path.stem.rpartition("-")[2]),
+        started=started,
         program=program,
         argv=tuple(argv),
         directory=directory,
@@ -110,6 +135,10 @@ def _image(path: Path) -> Image:
         reached=tuple(reached),
         libraries=tuple(libraries),
         ceased=ceased,
+        ended=ended,
+        exit_status=end[0] if len(end) == 4 else None,
+        cpu=(end[1] + end[2]) / os.sysconf("SC_CLK_TCK") if len(end) == 4 else 0.0,
+        peak_memory=end[3] * 1024 if len(end) == 4 else 0,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from envfreeze.determinism import _force as force
 from envfreeze.determinism._kernels import KERNELS, NOT_COMPILED
 from envfreeze.observer import environment as variables
-from envfreeze.observer import inputs, outputs, programs, seen, tapes
+from envfreeze.observer import inputs, outputs, programs, seen, tapes, tracing
 from envfreeze.observer.capture import DataOptions, variables_that_lead
 from envfreeze.observer.classes import load as load_classes
 from envfreeze.observer.collect import collect
@@ -60,6 +60,7 @@ def watch(
     profile: Profile = "recorded",
     settings: Sequence[Setting] = (),
     strict: Strictness | None = None,
+    deep: bool = False,
 ) -> Watched:
     """Run ``command`` in ``directory`` and watch it.
 
@@ -73,6 +74,7 @@ def watch(
         profile: as which it is recorded.
         settings: what the agent puts in force; the variables among them are in ``environment`` already.
         strict: randomness from a seed and one clock, instead of tapes.
+        deep: watch the calls of every program too, static ones included (see ``tracing``).
 
     Raises:
         InputError: the command does not exist or cannot be started, or the project's own rules for classes
@@ -100,7 +102,12 @@ def watch(
         progress.step(f"running {shlex.join(command)}")
         started, began = datetime.now(UTC), time.time_ns()
         ended = launch(
-            command, environment=injected, directory=directory, folder=folder, passthrough=passthrough
+            command,
+            environment=injected,
+            directory=directory,
+            folder=folder,
+            passthrough=passthrough,
+            tracer=tracing.tracer() if deep else None,
         )
         progress.step("recording what it read and made")
         after, outside_after = inputs.take_snapshot(project), outputs.scan_outside(patterns)
@@ -162,6 +169,7 @@ def watch(
         *_run_gaps(run, stdin),
         *_strict_gaps(strict, shimmed),
         *_portable_gaps(profile, preloaded),
+        *(tracing.gaps(ended.trace, [image.program for image in events.traced]) if deep else ()),
         *seen.command_gaps(command, recorded),
     )
     return Watched(
@@ -202,7 +210,7 @@ class Run:
         """True when the shim was preloaded, so that programs other than Python are seen too."""
         self.untraced = (
             programs.untraced_by_shim(program, ended.pid, events)
-            if shimmed
+            if shimmed or events.traced
             else programs.untraced(command, program, ended.pid, events, environment)
         )
         """Programs that could read files without being seen."""

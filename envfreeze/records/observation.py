@@ -34,6 +34,14 @@ class ProcessEntry(Record):
     """The command line, secrets masked."""
     started: Seconds = 0.0
     """Since the start of the first."""
+    took: Seconds | None = None
+    """From start to end; None when the end was not seen (killed, or became another program)."""
+    exit_status: int | None = None
+    """As a shell reports it, 128 + N when signal N ended it; None when it was not seen."""
+    cpu: Seconds = 0.0
+    """User and system time of this process; 0 also when it was not seen."""
+    peak_memory: Bytes = 0
+    """Largest resident memory (VmHWM, proc(5)); 0 when it was not seen."""
 
 
 class Observation(Record):

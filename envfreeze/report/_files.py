@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from envfreeze.records.files import FileEntry
 from envfreeze.records.observation import ProcessEntry
-from envfreeze.report._words import counted, size
+from envfreeze.report._words import counted, duration, size
 
 MOST_NAMED = 8
 """Files of one class that are named; the others are counted."""
@@ -82,4 +82,13 @@ def _command(entry: ProcessEntry) -> str:
     text = text if len(text) <= _LONGEST_COMMAND else f"{text[:_LONGEST_COMMAND]}…"
     name = PurePosixPath(entry.program).name
     called = f" [{name}]" if name and PurePosixPath(words[0]).name != name else ""
-    return f"{text}{called}"
+    return f"{text}{called}{_end(entry)}"
+
+
+def _end(entry: ProcessEntry) -> str:
+    """How it went, as far as that was seen."""
+    facts = [f"exit status {entry.exit_status}"] if entry.exit_status else []
+    facts += [duration(entry.took)] if entry.took is not None else []
+    facts += [f"processor {duration(entry.cpu)}"] if entry.cpu else []
+    facts += [size(entry.peak_memory)] if entry.peak_memory else []
+    return f"  ({', '.join(facts)})" if facts else ""

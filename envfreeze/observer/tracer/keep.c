@@ -1,0 +1,2 @@
+/* Files are kept before they are overwritten as the shim does it. */
+#include "../shim/paths.c"
