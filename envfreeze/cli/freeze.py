@@ -99,7 +99,7 @@ def freeze(
     profile: Profile,
     seed: int | None,
     tape_limit: int | None,
-    trace: Literal["default", "deep"],
+    trace: str,
     offline: bool,
     vendor_limit: int | None,
     prove: bool,
