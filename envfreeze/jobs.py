@@ -14,6 +14,7 @@ from envfreeze.errors import InputError
 from envfreeze.files import in_parallel, sha256
 from envfreeze.observer.inject import kernels, shim
 from envfreeze.recipe.command import unwrapped
+from envfreeze.recipe.system_files import to_install
 from envfreeze.records.base import Record
 from envfreeze.records.files import FileEntry
 from envfreeze.records.lock import Lock
@@ -74,6 +75,13 @@ def job_for(
         present = {entry.path for entry in entries}
         entries += tuple(entry for entry in made if entry.path not in present and _available(entry, store))
     variables |= {name: value for name, value in run.environment.items() if name not in _HOST_ONLY}
+    variables |= _of_system(lock)
+    system, links = _system_files(lock, run.project)
+    for entry in system:
+        _fetch(entry, store, store.root.parent)
+    there = {entry.path for entry in entries}
+    entries += tuple(entry for entry in links if entry.path not in there)
+    system = tuple(entry for entry in system if entry.path not in there)
     provided = provide(entries, store, project=run.project, folder=data)
     writable = {str(Path(entry.path).parent) for entry in made if entry.path.startswith("/")}
     return Job(
@@ -82,12 +90,31 @@ def job_for(
         project=run.project,
         files=provided.files,
         mounts=provided.mounts,
+        system=system,
         folders=run.folders,
         environment=variables,
         writable=tuple(sorted(writable)),
         limits=limits,
         network=network,
     )
+
+
+def _of_system(lock: Lock) -> dict[str, str]:
+    """What leads programs to the system's recorded files, and to libraries of the project."""
+    found = {"LD_LIBRARY_PATH": ":".join(lock.system.library_path), "TZ": lock.system.time_zone}
+    return {name: value for name, value in found.items() if value}
+
+
+def _system_files(lock: Lock, project: str) -> tuple[tuple[FileEntry, ...], tuple[FileEntry, ...]]:
+    """The system's recorded files, and links to libraries of the project with their paths in it."""
+    inside = f"{project.rstrip('/')}/"
+    entries = to_install(lock.system)
+    own = tuple(
+        msgspec.structs.replace(entry, path=entry.path.removeprefix(inside))
+        for entry in entries
+        if entry.path.startswith(inside)
+    )
+    return tuple(entry for entry in entries if not entry.path.startswith(inside)), own
 
 
 class Playing(Record):

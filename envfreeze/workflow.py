@@ -252,6 +252,7 @@ def _inspect(
         environment=dict(environment),
         facts=facts,
         libraries=watched.libraries if watched else (),
+        resources=watched.resources if watched else (),
         numerics=watched.numerics if watched else (),
         offline=indexes.offline,
         vendor_limit=VENDOR_LIMIT if indexes.vendor_limit is None else indexes.vendor_limit,

@@ -192,6 +192,9 @@ def _further(lock: Lock) -> Iterator[tuple[str, str]]:
         yield lock.run.process_tree, "the list of programs"
     if lock.git and lock.git.diff:
         yield lock.git.diff, "the uncommitted changes"
+    for entry in lock.system.files:
+        if entry.sha256:
+            yield entry.sha256, f"the system's {entry.path}"
     for package in lock.packages:
         if package.patch:
             yield package.patch, f"the changes to {package.name}"

@@ -96,6 +96,9 @@ def layout(job: Job) -> Layout:
     expected = (posixpath.join(project, folder) for folder in job.folders)
     wanted = {project, directory, *expected, *map(posixpath.normpath, job.writable), *outside}
     wanted = {folder for folder in wanted if _may_be_mounted(folder)}
+    out_of_sight = [entry for entry in job.system if _is_hidden(entry.path, wanted)]
+    files = {entry.path: entry for entry in out_of_sight} | files
+    wanted |= {posixpath.dirname(entry.path) for entry in out_of_sight}
     folders = tuple(sorted(_outermost(wanted)))
     hidden = sorted(path for path in files if not any(_within(path, folder) for folder in folders))
     if hidden:
@@ -113,6 +116,11 @@ def layout(job: Job) -> Layout:
         files={path: _led(path, entry, volumes) for path, entry in files.items() if path not in hidden},
         notes=tuple(notes),
     )
+
+
+def _is_hidden(path: str, folders: Iterable[str]) -> bool:
+    """True when a file of the image is out of sight, below what is mounted over it."""
+    return any(_within(path, folder) for folder in (*folders, "/tmp", HOME))  # noqa: S108
 
 
 def _led(path: str, entry: FileEntry, volumes: Iterable[str]) -> FileEntry:

@@ -83,13 +83,18 @@ def _outside(job: Job, workspace: Workspace) -> tuple[list[sandbox.Mount], tuple
         workspace.place(path).mkdir(parents=True, exist_ok=True)
         mounts.append(sandbox.Mount(path, workspace.place(path), True))
     single = [path for path in files if not any(_below(path, folder) for folder in folders)]
+    single = [path for path in single if not _below(path, job.project)]
     mounts += [
-        sandbox.Mount(path, workspace.place(path))
+        sandbox.Mount(os.path.realpath(path), workspace.place(path))
         for path in single
-        if sandbox.possible(path) and not _below(path, job.project)
+        if sandbox.possible(path)
     ]
+    unplaced = sorted(path for path in single if not sandbox.possible(path))
     refused = sorted(set(job.writable) - {path for path in job.writable if _under_any(path, folders, job)})
-    return mounts, tuple(f"{path} belongs to the system and was not writable" for path in refused)
+    notes = [f"{path} belongs to the system and was not writable" for path in refused]
+    if unplaced:
+        notes.append(f"this machine's own files are used instead of: {', '.join(unplaced[:5])}")
+    return mounts, tuple(notes)
 
 
 def _under_any(path: str, folders: set[str], job: Job) -> bool:

@@ -14,6 +14,7 @@ from envfreeze.engines._local_command import Fitted, fit, with_links_moved
 from envfreeze.engines._local_environment import Environment, failure, load, prepare
 from envfreeze.engines._local_install import find_uv
 from envfreeze.engines._local_sandbox import Mount
+from envfreeze.engines._local_system import with_system_files
 from envfreeze.engines._local_unmounted import with_links_led, with_words_led
 from envfreeze.engines._tapes import STATE, brought, is_equipped, playing, read_state
 from envfreeze.engines._workspace import Workspace, collect, lay_out, scan
@@ -77,6 +78,7 @@ class LocalEngine:
 def _run(
     environment: Environment, job: Job, store: Store, folder: Path, scratch: Path, progress: Progress
 ) -> JobResult:
+    job = with_system_files(job)
     workspace = _workspace(job, scratch)
     view = _local_isolation.view(job, environment, workspace, scratch)
     fitted = fit(job, environment, project=view.project, home=view.home, temporary=view.temporary)

@@ -20,7 +20,7 @@ DOWNLOAD = "download"
 
 CLASSES = (
     "code", "data", "configuration", "weights", "cache", "temporary", "system", "interpreter", "package",
-    "secret", DOWNLOAD,
+    "secret", "resource", DOWNLOAD,
 )  # fmt: skip
 """What rules may name."""
 

@@ -69,7 +69,7 @@ class Events(Record):
     started: frozenset[str] = frozenset()
     """Paths of programs that were about to be started, as the shim saw it."""
     libraries: tuple[str, ...] = ()
-    """Shared libraries mapped at the end of any process."""
+    """Shared libraries and locales mapped at the end of any process."""
     numerics: tuple[dict[str, Any], ...] = ()
     parameters: tuple[tuple[str, str, str, str, str], ...] = ()
     """Owner, name, value, source and origin, each as an agent said it."""

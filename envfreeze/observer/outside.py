@@ -62,6 +62,18 @@ def data_of(
     return Elsewhere(unchanged, sorted(overwritten), sorted(lost))
 
 
+def resources_of(events: Events, classes: Classes) -> tuple[str, ...]:
+    """Fonts, time zones, locales and dictionaries of the system that the run read, sorted absolute paths."""
+    paths = {os.path.normpath(path) for path in events.read}
+    made = {os.path.normpath(path) for path in events.written}
+    return tuple(sorted(path for path in paths - made if path[:1] == "/" and classes(path) == "resource"))
+
+
+def is_library(path: str) -> bool:
+    """True for a shared library among the mapped files; the others are locales."""
+    return ".so" in path
+
+
 def _size(path: str) -> int:
     try:
         return os.stat(path).st_size  # noqa: PTH116

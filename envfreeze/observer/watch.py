@@ -21,6 +21,7 @@ from envfreeze.observer.collect import collect
 from envfreeze.observer.events import Events, read_events
 from envfreeze.observer.inject import SHIM, events_folder, inject, notes_folder, tapes_folder
 from envfreeze.observer.launch import Ended, find_program, launch
+from envfreeze.observer.outside import is_library, resources_of
 from envfreeze.observer.parameters import parameters_of
 from envfreeze.progress import Progress, Silent
 from envfreeze.records.base import Record
@@ -40,6 +41,8 @@ class Watched(Record):
     """All variables that the command ran with, secrets included: for examining the target, never written."""
     libraries: tuple[str, ...] = ()
     """Shared libraries that were loaded, absolute paths."""
+    resources: tuple[str, ...] = ()
+    """Fonts, time zones, locales and dictionaries of the system that were read, absolute paths."""
     numerics: tuple[dict[str, Any], ...] = ()
     """What threadpoolctl and torch said at the end of the run, where they were loaded."""
     gaps: tuple[Gap, ...] = ()
@@ -176,7 +179,8 @@ def watch(
         observation=observation,
         executable=target,
         environment=environment,
-        libraries=events.libraries,
+        libraries=tuple(filter(is_library, events.libraries)),
+        resources=resources_of(events, classes),
         numerics=events.numerics,
         gaps=tuple(dict.fromkeys(gaps)),
     )

@@ -34,6 +34,8 @@ class Target(Record, forbid_unknown_fields=False):
     facts: dict[str, Any] = {}
     libraries: tuple[str, ...] = ()
     """Shared libraries that the run loaded, absolute paths."""
+    resources: tuple[str, ...] = ()
+    """Fonts, time zones, locales and dictionaries of the system that the run read, absolute paths."""
     numerics: tuple[dict[str, Any], ...] = ()
     """What threadpoolctl and torch said in the run, when they were loaded there."""
     offline: bool = False

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 Manager = Literal["dpkg", "rpm", "apk"]
@@ -64,6 +66,27 @@ def _dpkg(paths: list[str]) -> dict[str, Owner]:
     return {
         path: Owner(name.partition(":")[0], versions.get(name, ""), "dpkg") for path, name in packages.items()
     }
+
+
+def unpacked(names: Sequence[str]) -> dict[str, str]:
+    """When dpkg unpacked each package here, UTC: the time of its list of files (dpkg(1), INFO files)."""
+    found = {}
+    for name in names:
+        lists = [*_DPKG.glob(f"{name}.list"), *_DPKG.glob(f"{name}:*.list")]
+        times = [path.stat().st_mtime for path in lists]
+        if times:
+            found[name] = f"{datetime.fromtimestamp(max(times), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return found
+
+
+_DPKG = Path("/var/lib/dpkg/info")
+
+
+def loader_cache() -> set[str]:
+    """Paths of the libraries in the loader's cache (ldconfig(8), ``-p``)."""
+    program = shutil.which("ldconfig", path=f"{os.environ.get('PATH', os.defpath)}:/sbin:/usr/sbin")
+    lines = _lines(program, "-p") if program else []
+    return {line.rpartition(" => ")[2] for line in lines if " => " in line}
 
 
 def _rpm(paths: list[str]) -> dict[str, Owner]:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from envfreeze.probes import Probe, Section, Target
-from envfreeze.probes._owners import Owner, owners
+from envfreeze.probes._owners import Owner, owners, unpacked
+from envfreeze.probes._system_files import keep
 from envfreeze.records.environment import System, SystemPackage
 
 _SHARED_PREFIXES = {"/", "/usr", "/usr/local"}
@@ -21,6 +22,8 @@ def inspect(target: Target) -> Section:
 
     libraries = _of_the_system(target)
     found = owners(libraries)
+    unowned = tuple(path for path in libraries if path not in found)
+    kept = keep(unowned, target, managed=bool(found))
     return Section(
         value=System(
             distribution=_distribution(),
@@ -28,8 +31,12 @@ def inspect(target: Target) -> Section:
             architecture=platform.machine(),
             memory=psutil.virtual_memory().total,
             packages=_packages(found),
-            unowned=tuple(path for path in libraries if path not in found),
-        )
+            unowned=unowned,
+            files=kept.files,
+            library_path=kept.library_path,
+            time_zone=kept.time_zone,
+        ),
+        gaps=kept.gaps,
     )
 
 
@@ -46,9 +53,14 @@ def _packages(found: dict[str, Owner]) -> tuple[SystemPackage, ...]:
     libraries: dict[Owner, list[str]] = {}
     for path, owner in sorted(found.items()):
         libraries.setdefault(owner, []).append(path)
+    since = unpacked([owner.name for owner in libraries if owner.manager == "dpkg"])
     return tuple(
         SystemPackage(
-            name=owner.name, version=owner.version, manager=owner.manager, libraries=tuple(libraries[owner])
+            name=owner.name,
+            version=owner.version,
+            manager=owner.manager,
+            libraries=tuple(libraries[owner]),
+            installed=since.get(owner.name, ""),
         )
         for owner in sorted(libraries)
     )

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from envfreeze import files
+from envfreeze.recipe import system_files
 from envfreeze.recipe._conda import packages_text
 from envfreeze.recipe.render import MARK
 from envfreeze.records.recipe import CondaRecipe, Recipe
@@ -42,6 +43,7 @@ def write_context(recipe: Recipe, store: Store, folder: Path, *, buildkit: bool)
             os.link(source, build / "wheels" / wheel.file)
         except OSError:
             shutil.copyfile(source, build / "wheels" / wheel.file)
+    system_files.write(recipe.files, store, build)
     if recipe.conda is not None:
         write_conda(recipe.conda, store, build / "conda")
 
@@ -62,6 +64,7 @@ def write_project(recipe: Recipe, store: Store, project: Path) -> Path:
     }
     files.write(build / "requirements.txt", recipe.requirements.encode())
     _lay_out(wheels, build / "wheels")
+    system_files.write(recipe.files, store, build)
     if recipe.conda is not None:
         write_conda(recipe.conda, store, build / "conda")
     else:

@@ -12,8 +12,10 @@ from envfreeze.recipe import _conda, base_image, quote
 from envfreeze.recipe._conda import conda_recipe, without_conda
 from envfreeze.recipe.command import portable
 from envfreeze.recipe.requirements import Requirements, requirements
-from envfreeze.recipe.system_packages import BUILD_TOOLS, missing_from
-from envfreeze.recipe.variables import for_image, workspace
+from envfreeze.recipe.system_files import to_install
+from envfreeze.recipe.system_packages import BUILD_TOOLS, SystemInstall, missing_from
+from envfreeze.recipe.variables import for_image, of_system, workspace
+from envfreeze.records.files import FileEntry
 from envfreeze.records.lock import Lock
 from envfreeze.records.recipe import BaseImage, CondaRecipe, Recipe
 from envfreeze.resources import resource
@@ -35,7 +37,8 @@ def render(lock: Lock, base: BaseImage) -> Recipe:
     conda = conda_recipe(lock)
     wanted = requirements(without_conda(lock) if conda else lock)
     system = missing_from(base, lock.system)
-    identity = _identity(base, wanted, system, conda)
+    files = to_install(lock.system)
+    identity = _identity(base, wanted, system, conda, files)
     labels = {
         "org.opencontainers.image.title": "environment frozen by envfreeze",
         "org.opencontainers.image.base.name": f"docker.io/library/{base.reference}",
@@ -53,6 +56,7 @@ def render(lock: Lock, base: BaseImage) -> Recipe:
         dockerfile_buildkit=buildkit,
         requirements=wanted.text,
         wheels=wanted.wheels,
+        files=files,
         labels=labels,
         environment_id=identity,
         conda=conda,
@@ -60,7 +64,13 @@ def render(lock: Lock, base: BaseImage) -> Recipe:
     )
 
 
-def _identity(base: BaseImage, wanted: Requirements, system: Sequence[str], conda: CondaRecipe | None) -> str:
+def _identity(
+    base: BaseImage,
+    wanted: Requirements,
+    system: SystemInstall,
+    conda: CondaRecipe | None,
+    files: Sequence[FileEntry],
+) -> str:
     """Equal for equal environments: the run's command and variables are no part of it."""
     parts = [
         TEMPLATE_VERSION,
@@ -68,7 +78,8 @@ def _identity(base: BaseImage, wanted: Requirements, system: Sequence[str], cond
         base.digest,
         wanted.text,
         [(wheel.file, wheel.sha256) for wheel in wanted.wheels],
-        list(system),
+        list(system.packages),
+        *([[(entry.path, entry.sha256, entry.link) for entry in files]] if files else []),
         *([_conda.identity(conda)] if conda else []),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -78,7 +89,7 @@ def _dockerfile(
     lock: Lock,
     base: BaseImage,
     wanted: Requirements,
-    system: Sequence[str],
+    system: SystemInstall,
     labels: dict[str, str],
     conda: CondaRecipe | None,
     *,
@@ -104,11 +115,14 @@ def _dockerfile(
         name="frozen",
         base=base,
         musl=musl,
-        system_packages=system,
+        system_packages=system.packages,
+        snapshots=system.snapshots,
+        system_files=len(lock.system.files),
         build_tools=wanted.built,
-        install=(*tools, *system),
+        install=(*(() if conda else tools), *(package.name for package in system.packages)),
+        exact=(*(() if conda else tools), *(package.exact for package in system.packages)),
         labels=labels,
-        variables=for_image(run.environment) if run else {},
+        variables=(for_image(run.environment) if run else {}) | of_system(lock.system),
         directory=workspace(run) if run else "/workspace",
         command=portable(run.command) if run else ("python",),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-from envfreeze.records.environment import System
+from envfreeze.records.environment import System, SystemPackage
 from envfreeze.records.recipe import BaseImage
 
 BUILD_TOOLS = {"glibc": ("g++", "gcc", "make"), "musl": ("g++", "gcc", "make", "musl-dev")}
@@ -38,19 +39,68 @@ _NOT_IN_DEBIAN = re.compile(
 """Of those, what python:*-slim adds to debian:*-slim."""
 
 
-def missing_from(base: BaseImage, system: System) -> tuple[str, ...]:
-    """Debian packages to install by name: owners of loaded libraries that the base image does not have.
+_VERSION = re.compile(r"[A-Za-z0-9.+:~-]+")
+"""Debian Policy 5.6.12."""
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+MOST_SNAPSHOTS = 5
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-    Only from the same release of Debian: others name their packages differently.
+
+class Wanted(NamedTuple):
+    """A Debian package; ``exact`` is ``name=version``, as apt-get(8) takes it."""
+
+    name: str
+    exact: str
+
+
+class SystemInstall(NamedTuple):
+    """What to install, and lines of sources.list(5) for archives that had these versions."""
+
+    packages: tuple[Wanted, ...] = ()
+    snapshots: tuple[str, ...] = ()
+
+
+def missing_from(base: BaseImage, system: System) -> SystemInstall:
+    """Debian packages to install: owners of loaded libraries that the base image does not have.
+
+    Only from the same release of Debian: others name their packages differently. The mirrors keep only the
+    newest build of a release; https://snapshot.debian.org/ has all that they ever had, by the time, and the
+    time when a package was unpacked is one at which it was there.
     """
     release = _DISTRIBUTIONS.get(system.distribution)
     is_bare = base.reference == f"debian:{release}-slim"
     if release is None or not (is_bare or base.reference.endswith(f"-{release}")):
-        return ()
-    names = {package.name.partition(":")[0] for package in system.packages if package.manager == "dpkg"}
-    there = {
-        name
-        for name in names
-        if _IN_EVERY_BASE.fullmatch(name) and not (is_bare and _NOT_IN_DEBIAN.fullmatch(name))
+        return SystemInstall()
+    packages = {
+        name: package
+        for package in system.packages
+        if package.manager == "dpkg"
+        and _NAME.fullmatch(name := package.name.partition(":")[0])
+        and not _is_there(name, bare=is_bare)
     }
-    return tuple(sorted(name for name in names - there if _NAME.fullmatch(name)))
+    chosen = [package for _, package in sorted(packages.items())]
+    wanted = tuple(Wanted(name, _exact(name, package)) for name, package in sorted(packages.items()))
+    return SystemInstall(wanted, tuple(_snapshots(chosen, release)))
+
+
+def _is_there(name: str, *, bare: bool) -> bool:
+    return bool(_IN_EVERY_BASE.fullmatch(name)) and not (bare and _NOT_IN_DEBIAN.fullmatch(name))
+
+
+def _exact(name: str, package: SystemPackage) -> str:
+    return f"{name}={package.version}" if _VERSION.fullmatch(package.version) else name
+
+
+def _snapshots(packages: list[SystemPackage], release: str) -> list[str]:
+    """Newest first; the security archive too, as its builds are in no point release yet."""
+    times = sorted(
+        {package.installed for package in packages if _TIME.fullmatch(package.installed)}, reverse=True
+    )
+    options = f"[check-valid-until=no signed-by={_KEYRING}]"
+    security = f"{release}-security" if release != "buster" else "buster/updates"
+    lines = []
+    for time in times[:MOST_SNAPSHOTS]:
+        moment = time.replace("-", "").replace(":", "")
+        for archive, suite in (("debian", release), ("debian-security", security)):
+            lines.append(f"deb {options} http://snapshot.debian.org/archive/{archive}/{moment} {suite} main")
+    return lines

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from envfreeze.recipe.quote import is_variable
+from envfreeze.records.environment import System
 from envfreeze.records.observation import Observation
 
 _OF_THE_IMAGE = re.compile(
@@ -26,6 +27,17 @@ def for_image(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in sorted(environment.items())
         if is_variable(name, value) and not _OF_THE_IMAGE.fullmatch(name) and not _HOST_PATH.search(value)
     }
+
+
+def of_system(system: System) -> dict[str, str]:
+    """What leads programs to the system's recorded files: the loader's path, and the time zone."""
+    folders = [folder for folder in system.library_path if folder in _folders(system)]
+    found = {"LD_LIBRARY_PATH": ":".join(folders), "TZ": system.time_zone}
+    return {name: value for name, value in found.items() if value and is_variable(name, value)}
+
+
+def _folders(system: System) -> set[str]:
+    return {str(PurePosixPath(entry.path).parent) for entry in system.files}
 
 
 def workspace(run: Observation) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from envfreeze.records.base import Bytes, Record, Sha256
+from envfreeze.records.files import FileEntry
 
 
 class Interpreter(Record):
@@ -121,6 +122,8 @@ class SystemPackage(Record):
     version: str
     manager: Literal["dpkg", "rpm", "apk"]
     libraries: tuple[str, ...] = ()
+    installed: str = ""
+    """When it was unpacked here, UTC, for example ``20240131T101500Z``; the archive had this version then."""
 
 
 class System(Record):
@@ -136,6 +139,15 @@ class System(Record):
     packages: tuple[SystemPackage, ...] = ()
     unowned: tuple[str, ...] = ()
     """Loaded libraries that belong to no package of the system, nor to a Python distribution."""
+    files: tuple[FileEntry, ...] = ()
+    """Content of the unowned libraries, and of fonts, time zones, locales and dictionaries that were read.
+
+    Paths are absolute; links through which the loader finds a library are among them.
+    """
+    library_path: tuple[str, ...] = ()
+    """Folders of ``files`` that the loader was told of (``LD_LIBRARY_PATH``, ld.so.conf), in order."""
+    time_zone: str = ""
+    """The machine's own zone, for example ``Europe/Berlin``, where no variable ``TZ`` said another."""
 
 
 class NumericalLibrary(Record):

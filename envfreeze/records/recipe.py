@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from envfreeze.records.base import Record, Sha256
+from envfreeze.records.files import FileEntry
 
 
 class BaseImage(Record):
@@ -57,6 +58,8 @@ class Recipe(Record):
     requirements: str
     """requirements.txt with ``--hash`` on every line."""
     wheels: tuple[VendoredWheel, ...] = ()
+    files: tuple[FileEntry, ...] = ()
+    """Files of the system that the base image lacks, with absolute paths; they are in the build context."""
     labels: dict[str, str] = {}
     environment_id: Sha256
     """Digest over base image, requirements and wheels: the same id needs no second build."""

@@ -55,6 +55,8 @@ class Job(Record):
     project: str
     """Absolute folder in which relative ``files`` are laid out."""
     files: tuple[FileEntry, ...] = ()
+    system: tuple[FileEntry, ...] = ()
+    """Files that a built image has already (``Recipe.files``); engines without images lay them out."""
     folders: tuple[str, ...] = ()
     """Folders of the project that the command expects to find, relative to it, empty or not."""
     environment: dict[str, str] = {}

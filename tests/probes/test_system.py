@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from envfreeze.probes import Target, _owners
@@ -62,6 +63,40 @@ def test_python_s_own_libraries_are_left_out(tmp_path: Path) -> None:
     mine = str(tmp_path / "libmine.so")
     libraries = ("/opt/py/lib/libx.so", "/opt/more/numpy/a.so", "/usr/local/lib/libpython3.11.so.1.0", mine)
     assert inspect(target(tmp_path, *libraries)).value.unowned == (mine,)
+
+
+def test_libraries_of_no_package_are_kept_with_their_names(tmp_path: Path) -> None:
+    folder, project = tmp_path / "own", tmp_path / "project"
+    folder.mkdir()
+    project.mkdir()
+    (folder / "libown.so.1.2").write_bytes(b"code")
+    (folder / "libown.so.1").symlink_to("libown.so.1.2")
+    (folder / "libother.so").write_bytes(b"not loaded")
+    (folder / "libcuda.so.1").write_bytes(b"the driver's")
+    (tmp_path / "by-link").symlink_to("own")
+    loaded = [str(folder / name) for name in ("libown.so.1.2", "libcuda.so.1")]
+    told = {"LD_LIBRARY_PATH": f"{tmp_path}/by-link:/nonexistent", "TZ": "UTC"}
+    mine = msgspec.structs.replace(target(project, *loaded), environment=told)
+    value = inspect(mine).value
+    assert {entry.path: entry.link for entry in value.files} == {
+        f"{folder}/libown.so.1": "libown.so.1.2",
+        f"{folder}/libown.so.1.2": None,
+        f"{tmp_path}/by-link/libown.so.1": None,
+        f"{tmp_path}/by-link/libown.so.1.2": None,
+    }
+    assert value.library_path == (f"{tmp_path}/by-link",)
+    assert value.time_zone == ""
+
+
+def test_files_of_the_system_beyond_the_limit_are_told(tmp_path: Path) -> None:
+    for name, size in (("libsmall.so", 10), ("liblarge.so", 100)):
+        (tmp_path / name).write_bytes(bytes(size))
+    project = tmp_path / "project"
+    project.mkdir()
+    loaded = [str(tmp_path / name) for name in ("liblarge.so", "libsmall.so")]
+    section = inspect(msgspec.structs.replace(target(project, *loaded), vendor_limit=50))
+    assert [Path(entry.path).name for entry in section.value.files] == ["libsmall.so"]
+    assert ["liblarge.so" in gap.why and "--vendor-limit" in gap.why for gap in section.gaps] == [True]
 
 
 def test_rpm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from envfreeze.errors import InputError
 from envfreeze.recipe.render import MARK, render
 from envfreeze.records.environment import Interpreter, Package, System, SystemPackage
-from envfreeze.records.files import StreamEntry
+from envfreeze.records.files import FileEntry, StreamEntry
 from envfreeze.records.lock import Lock
 from envfreeze.records.observation import Observation
 from envfreeze.records.recipe import BaseImage
@@ -101,9 +101,47 @@ SYSTEM = System(
 
 def test_system_packages_of_the_same_release_are_installed() -> None:
     text = render(lock(system=SYSTEM), BASE).dockerfile
-    assert re.search(r"--no-install-recommends libgomp1 \\$", text, re.MULTILINE)
+    assert re.search(r"--no-install-recommends libgomp1=1 \\$", text, re.MULTILINE)
+    assert "deb [" not in text, "when it was unpacked is not known"
     other = msgspec.structs.replace(SYSTEM, distribution="ubuntu 22.04")
     assert "apt-get" not in render(lock(system=other), BASE).dockerfile
+
+
+def test_system_packages_come_from_the_snapshot_of_their_day_when_the_mirror_has_others() -> None:
+    packages = (
+        SystemPackage(
+            name="libgomp1", version="12.2.0-14+deb12u1", manager="dpkg", installed="2024-01-31T10:15:00Z"
+        ),
+        SystemPackage(name="libgl1", version="1.6.0-1; reboot", manager="dpkg", installed="'; reboot"),
+    )
+    text = render(lock(system=System(distribution="debian 12", packages=packages)), BASE).dockerfile
+    installs = re.findall(r"install --yes --no-install-recommends (.*?)(?: \\|;)", text)
+    exact = "libgl1 libgomp1=12.2.0-14+deb12u1"
+    assert installs == [exact, f"--allow-downgrades {exact}", "libgl1 libgomp1"]
+    for archive, suite in (("debian", "bookworm"), ("debian-security", "bookworm-security")):
+        assert f" http://snapshot.debian.org/archive/{archive}/20240131T101500Z {suite} main'" in text
+    assert "reboot" not in text
+
+
+def test_files_of_the_system_are_put_at_their_paths() -> None:
+    entries = (
+        FileEntry(path="/opt/own/lib/libown.so.1.2", sha256=A, size=1),
+        FileEntry(path="/opt/own/lib/libown.so.1", link="libown.so.1.2"),
+    )
+    system = System(files=entries, library_path=("/opt/own/lib", "/elsewhere"), time_zone="Europe/Berlin")
+    made = render(lock(system=system), BASE)
+    assert made.files == entries
+    for text in (made.dockerfile, made.dockerfile_buildkit):
+        assert "ADD .envfreeze/build/system.tar /" in text
+        assert 'ENV LD_LIBRARY_PATH="/opt/own/lib"\n' in text and 'ENV TZ="Europe/Berlin"' in text
+    assert made.environment_id != render(lock(), BASE).environment_id
+    assert "system.tar" not in render(lock(), BASE).dockerfile
+
+
+@pytest.mark.parametrize("path", ["relative.so", "/proc/self/mem", "/lib"])
+def test_files_that_no_image_can_have_are_refused(path: str) -> None:
+    with pytest.raises(InputError, match="files of the system"):
+        render(lock(system=System(files=(FileEntry(path=path, sha256=A),))), BASE)
 
 
 def test_compiler_only_for_source_distributions() -> None:

@@ -169,11 +169,11 @@ def _editable() -> list[str]:
 
 
 def libraries() -> list[str]:
-    """Shared libraries mapped into this process, by proc(5)."""
+    """Shared libraries and locales mapped into this process, by proc(5)."""
     found = set()
     for line in _whole("/proc/self/maps").splitlines():
         fields = line.split(None, 5)
-        if len(fields) == 6 and fields[5].startswith("/") and ".so" in fields[5]:
+        if len(fields) == 6 and fields[5].startswith("/") and (".so" in fields[5] or "/locale/" in fields[5]):
             found.add(fields[5])
     return sorted(found)
 

@@ -215,7 +215,7 @@ static void introduce(void) {
   for (ssize_t at = 0; on && at < length; at += (ssize_t)strlen(buffer + at) + 1) append(ARGUMENT, buffer + at);
 }
 
-/* Libraries that are mapped now; the loader's own opens cannot be seen by a preloaded library. */
+/* Libraries and locales that are mapped now; the C library's own opens cannot be seen by a preloaded library. */
 static void list_libraries(void) {
   static char buffer[1 << 20];
   ssize_t length = slurp("/proc/self/maps", buffer, sizeof buffer - 1);
@@ -224,7 +224,7 @@ static void list_libraries(void) {
   for (char *line = buffer, *end; on && (end = strchr(line, '\n')); line = end + 1) {
     *end = 0;
     char *path = strchr(line, '/');
-    if (path && strstr(path, ".so") && first_time(hash(LIBRARY, path))) append(LIBRARY, path);
+    if (path && (strstr(path, ".so") || strstr(path, "/locale/")) && first_time(hash(LIBRARY, path))) append(LIBRARY, path);
   }
 }
 
