@@ -14,6 +14,7 @@ from envfreeze.progress import Progress, Silent
 from envfreeze.records import lockfile
 
 if TYPE_CHECKING:
+    from envfreeze.bundle.checklists import Answers
     from envfreeze.bundle.minimal import Minimal
     from envfreeze.bundle.pack import Packed
     from envfreeze.records.artifact import Bundle, Verification
@@ -28,6 +29,7 @@ def pack(
     data: Path | str | None = None,
     tapes: bool = False,
     minimal: tuple[str, ...] = (),
+    checklists: Iterable[str] = (),
     allow: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Packed:
@@ -41,6 +43,7 @@ def pack(
         data: a folder with the data that was recorded by digest only, which then travels along.
         tapes: recorded randomness travels along.
         minimal: a command that shows within minutes that the one experiment works.
+        checklists: venues whose checklists are filled in (see ``envfreeze.bundle.checklists``).
         allow: ``FINGERPRINT=REASON`` of what looks like a secret and is none.
 
     Raises:
@@ -63,6 +66,7 @@ def pack(
         data=None if data is None else str(data),
         tapes=tapes,
         minimal=minimal,
+        checklists=tuple(checklists),
         allowed=parse_allowed(allow),
     )
     return packing.pack(path, target, options, recipe_of=recipe_of, progress=progress or Silent())
@@ -166,6 +170,42 @@ def minimal_of(lock_path: Path | str) -> Minimal:
             hint='Authors name one: envfreeze pack --minimal "python train.py --epochs 1"',
         )
     return found
+
+
+def checklist(name: str, lock_path: Path | str = lockfile.NAME) -> Answers:
+    """A venue's checklist, answered from the locks of the artifact.
+
+    Raises:
+        InputError: there is no such checklist, or a lock is unusable.
+    """
+    from envfreeze.bundle.checklists import answered, find
+    from envfreeze.bundle.checklists._facts import facts, gaps, gather
+
+    wanted = find(name)
+    artifact, frozen = gather(lockfile.locate(Path(lock_path).absolute()))
+    return answered(wanted, facts(artifact, frozen), gaps(frozen))
+
+
+def write_readme(lock_path: Path | str = lockfile.NAME, *, progress: Progress | None = None) -> Path:
+    """Write the generated README of the bundle into the project as ``ARTIFACT.md``, for the author to edit.
+
+    Raises:
+        InputError: it is there already, or the locks are unusable.
+        OSError: it cannot be written.
+    """
+    import tempfile
+
+    from envfreeze.bundle.texts import README, readme
+    from envfreeze.files import write
+
+    path = lockfile.locate(Path(lock_path).absolute())
+    target = path.parent / README
+    if target.exists():
+        raise InputError(f"{target} is there already, and is yours.", hint="Move it away to get a new one.")
+    with tempfile.TemporaryDirectory() as folder:
+        packed = pack(path, Path(folder) / "x.zip", progress=progress)
+    write(target, readme(packed.bundle).encode())
+    return target
 
 
 def add_experiment(

@@ -19,5 +19,7 @@ class Options(Record):
     """The tapes of randomness and time; whoever has them knows the keys that the run made."""
     minimal: tuple[str, ...] = ()
     """A short run of the one experiment; several have theirs in ``artifact.yaml``."""
+    checklists: tuple[str, ...] = ()
+    """Venues whose checklists are filled in."""
     allowed: tuple[AllowedSecret, ...] = ()
     """What looks like a secret and is none."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 import envfreeze
-from envfreeze.bundle import archive
+from envfreeze.bundle import archive, checklists
 from envfreeze.bundle import artifact as artifacts
 from envfreeze.bundle.archive import Member
 from envfreeze.bundle.contents import Contents
@@ -28,6 +28,7 @@ from envfreeze.records.artifact import (
     Bundle,
     BundledEnvironment,
     BundledExperiment,
+    Experiment,
 )
 from envfreeze.records.base import Record
 from envfreeze.records.lock import Lock
@@ -68,6 +69,7 @@ def pack(
         OSError: the bundle cannot be written.
     """
     project = lock_path.parent
+    wanted = [checklists.find(name) for name in options.checklists]
     artifact = artifacts.read(project)
     contents = Contents()
     environments: dict[str, _Environment] = {}
@@ -102,6 +104,9 @@ def pack(
     described = tuple(
         _add_environment(environment, options, contents, progress) for environment in environments.values()
     )
+    for checklist in wanted:
+        _add_checklist(checklist, lock_path, contents)
+    _add_reports(experiments, project, contents)
     progress.step("looking for secrets")
     allowed = refuse(contents.secrets(), options.allowed, what="the bundle")
     bundle = _describe(artifact, described, tuple(bundled), lock_path)
@@ -181,6 +186,26 @@ def _add_environment(
         image=options.image,
         offline=offline or not environment.lock.packages,
     )
+
+
+def _add_checklist(checklist: checklists.Checklist, lock_path: Path, contents: Contents) -> None:
+    from envfreeze.bundle.checklists import _facts, _render
+
+    artifact, frozen = _facts.gather(lock_path)
+    filled = checklists.answered(checklist, _facts.facts(artifact, frozen), _facts.gaps(frozen))
+    contents.add_text(f"checklists/{checklist.name}.md", _render.markdown(filled))
+    contents.add_text(f"checklists/{checklist.name}.tex", _render.latex(filled))
+
+
+def _add_reports(experiments: Sequence[Experiment], project: Path, contents: Contents) -> None:
+    """The report on the newest replay of each experiment: the author's own evidence that it can be done."""
+    from envfreeze.report.assemble import newest_of, report_on_run
+    from envfreeze.report.html import render
+
+    for experiment in experiments:
+        folder = newest_of(project / experiment.lock)
+        if folder is not None:
+            contents.add_text(f"experiments/{experiment.name}/report.html", render(report_on_run(folder)))
 
 
 def _add_texts(made: Texts, contents: Contents) -> None:

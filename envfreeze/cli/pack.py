@@ -39,6 +39,18 @@ from envfreeze.cli._common import LOCK, Terminal, emit, output_options, words_of
     help="A command that shows within minutes that all works; default: derived from a recorded parameter.",
 )
 @click.option(
+    "--checklist",
+    "checklists",
+    metavar="NAME",
+    multiple=True,
+    help="Fill in a venue's checklist: acm, icml, mlrc, neurips or usenix.",
+)
+@click.option(
+    "--write-readme",
+    is_flag=True,
+    help="Write the README of the bundle into the project (ARTIFACT.md), for you to edit; packs nothing.",
+)
+@click.option(
     "--allow",
     metavar="ID=REASON",
     multiple=True,
@@ -53,6 +65,8 @@ def pack(
     with_data: Path | None,
     with_tapes: bool,
     minimal: str,
+    checklists: tuple[str, ...],
+    write_readme: bool,
     allow: tuple[str, ...],
     as_json: bool,
     quiet: bool,
@@ -65,6 +79,13 @@ def pack(
     from envfreeze import artifacts
     from envfreeze.report._words import size
 
+    if write_readme:
+        written = artifacts.write_readme(lock, progress=Terminal(quiet=quiet, verbose=verbose))
+        if as_json:
+            emit({"readme": str(written)})
+        elif not quiet:
+            click.echo(f"{written}: edit it; the next bundle has it as its README.md")
+        return 0
     packed = artifacts.pack(
         lock,
         output,
@@ -73,6 +94,7 @@ def pack(
         data=with_data,
         tapes=with_tapes,
         minimal=words_of(minimal, "--minimal"),
+        checklists=checklists,
         allow=allow,
         progress=Terminal(quiet=quiet, verbose=verbose),
     )

@@ -46,6 +46,19 @@ def latest_run(project: Path) -> Path:
     return found[-1].parent
 
 
+def newest_of(lock_path: Path) -> Path | None:
+    """Folder of the newest replay of exactly this lock with its recorded code; None without one."""
+    digest = hashlib.sha256(lock_path.read_bytes()).hexdigest()
+    for path in sorted((lock_path.parent / ".envfreeze" / "runs").glob("*/run.json"), reverse=True):
+        try:
+            run = read_run(path.parent)
+        except InputError:
+            continue
+        if run.lock == digest and run.code == "recorded" and run.comparison:
+            return path.parent
+    return None
+
+
 def read_run(folder: Path) -> Run:
     """The record of a replay.
 
