@@ -276,12 +276,12 @@ def server() -> Iterator[str]:
     """The URL of a server; nobody is there any more after ``freeze_download``."""
     serving = http.server.ThreadingHTTPServer(("0.0.0.0", 0), _Numbers)
     threading.Thread(target=serving.serve_forever, daemon=True).start()
-    yield f"http://{_own_address()}:{serving.server_port}/numbers.txt"
+    yield f"http://{own_address()}:{serving.server_port}/numbers.txt"
     serving.shutdown()
     serving.server_close()
 
 
-def _own_address() -> str:
+def own_address() -> str:
     """An address of this machine that other machines would use too; nothing is sent (udp(7))."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
@@ -296,8 +296,8 @@ def freeze_download(server: str, script: str, folder: Path, name: str = "downloa
     variables = {"no_proxy": "*", **more}
     address = shape("python", script, server, made="total.txt", variables=variables)
     reviewer = freeze(author_of(name, folder / "author"), address, to=folder / "reviewer")
-    if not _own_address().startswith("127."):
-        assert f"network: the run connected to {_own_address()}:" in gaps(reviewer)
+    if not own_address().startswith("127."):
+        assert f"network: the run connected to {own_address()}:" in gaps(reviewer)
     return reviewer
 
 
