@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -169,7 +170,9 @@ def console() -> Console:
     """A console on standard output."""
     from rich.console import Console
 
-    return Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    # An empty FORCE_COLOR forces nothing (https://force-color.org); rich before 14 took it for a yes.
+    plain = not sys.stdout.isatty() and not os.environ.get("FORCE_COLOR")
+    return Console(file=sys.stdout, highlight=False, soft_wrap=False, force_terminal=False if plain else None)
 
 
 def emit(record: Record | dict[str, Any]) -> None:
