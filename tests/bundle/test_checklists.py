@@ -126,3 +126,19 @@ def test_the_author_gets_a_readme_to_edit_and_keeps_it(project: Path, tmp_path: 
     artifacts.pack(project, tmp_path / "paper.zip")
     with zipfile.ZipFile(tmp_path / "paper.zip") as archive:
         assert archive.read("README.md") == b"# My own words\n"
+
+
+def test_the_commands_say_what_they_did(project: Path, tmp_path: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "envfreeze", *words]
+        return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+    assert run("checklist", "usenix").stdout.startswith("# USENIX")
+    assert run("checklist", "usenix", "--format", "latex").stdout.startswith("% USENIX")
+    assert json.loads(run("checklist", "usenix", "--json").stdout)["answers"]
+    unknown = run("checklist", "none")
+    assert unknown.returncode == 2 and "acm, icml, mlrc, neurips, usenix" in unknown.stderr
+    assert "ARTIFACT.md" in run("pack", "--write-readme").stdout
+    minimal = run("pack", "-o", str(tmp_path / "x.zip"), "--minimal", "python 'train.py", "--json")
+    assert minimal.returncode == 2 and "quotation" in minimal.stdout + minimal.stderr
+    assert not (tmp_path / "x.zip").exists()
