@@ -4,8 +4,8 @@
 
 ``PATH`` is a Python with the packages of the script, which by default is examples/digits in an environment
 that is made for it. What each holds differs, and is told in the table: only bundles hold original outputs,
-claims and digests; only ``.rpz`` holds every file that was opened, and thus no index is needed. The table goes into
-benchmarks/README.md; rows of other names stay. No test asserts any of it.
+claims and digests; only ``.rpz`` holds every file that was opened, and thus no index is needed. The table
+goes into benchmarks/README.md; rows of other names stay. No test asserts any of it.
 """
 
 from __future__ import annotations
