@@ -13,6 +13,7 @@ from envfreeze.data import provide
 from envfreeze.errors import InputError
 from envfreeze.files import in_parallel, sha256
 from envfreeze.observer.inject import kernels, shim
+from envfreeze.observer.tapes import UNTAPED
 from envfreeze.recipe.command import unwrapped
 from envfreeze.recipe.system_files import to_install
 from envfreeze.records.base import Record
@@ -193,6 +194,11 @@ def playing(lock: Lock, store: Store, profile: Profile, *, seed: int | None, sam
 
 
 _NO_SHIM = "this installation has no shim: only the generators of known libraries are seeded, and no clock"
+
+
+def untaped(lock: Lock) -> tuple[str, ...]:
+    """A note on each gap of the lock about programs whose randomness and times are on no tape."""
+    return tuple(f"{gap.what}: {gap.why}" for gap in lock.gaps if gap.what.startswith(UNTAPED))
 
 
 def playable(lock: Lock, store: Store, profile: str) -> tuple[Lock, dict[str, str], tuple[str, ...]]:

@@ -381,7 +381,7 @@ def replay(
     from envfreeze.compare._policy import with_policy
     from envfreeze.determinism._force import not_in_force
     from envfreeze.engines import choose
-    from envfreeze.jobs import job_for, playing
+    from envfreeze.jobs import job_for, playing, untaped
     from envfreeze.runs import compare_with_original, keep, record
 
     progress = progress or Silent()
@@ -411,7 +411,7 @@ def replay(
         run = record(path, image, job, result, result.settings or switches, started, unfinished)
         run = msgspec.structs.replace(
             run,
-            notes=run.notes + plays.notes + not_in_force(run.settings),
+            notes=run.notes + plays.notes + untaped(lock) + not_in_force(run.settings),
             left_tape=result.left_tape,
             profile=plays.profile,
             seed=plays.seed,

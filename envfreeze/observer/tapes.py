@@ -65,6 +65,10 @@ class Stream(NamedTuple):
     site: str
 
 
+UNTAPED = "randomness and times of "
+"""How the gap begins that names programs in which the shim was not loaded."""
+
+
 def prepare(folder: Path, *, limit: int = DEFAULT_LIMIT) -> dict[str, str]:
     """Make the folder for the tapes; return the variables that make the shim record into it.
 

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from envfreeze.determinism import _force as force
 from envfreeze.determinism._kernels import KERNELS, NOT_COMPILED
 from envfreeze.observer import environment as variables
@@ -124,9 +126,8 @@ def watch(
         found = collect(
             run, kept, patterns, outside_before, outside_after, classes, data or DataOptions(), began=began
         )
-        taped, tape_gaps = (
-            tapes.seal(tapes_folder(folder), store) if tapes_folder(folder).is_dir() else (None, [])
-        )
+        taping = tapes_folder(folder).is_dir()
+        taped, tape_gaps = tapes.seal(tapes_folder(folder), store) if taping else (None, [])
         said = force.read(notes_folder(folder))
         streams = tuple(_stream(folder / name, store, ended, number) for number, name in enumerate(_STREAMS))
     recorded = seen.without_secrets(command)
@@ -169,6 +170,7 @@ def watch(
         *target_gaps,
         *found.gaps,
         *tape_gaps,
+        *_untaped_gaps(run, taping),
         *_run_gaps(run, stdin),
         *_strict_gaps(strict, shimmed),
         *_portable_gaps(profile, preloaded),
@@ -241,6 +243,20 @@ def _target(run: Run) -> tuple[str | None, tuple[str, ...], list[Gap]]:
     if run.unseen_python:
         executables = tuple(dict.fromkeys((run.unseen_python, *executables)))
     return (executables[0] if executables else None), executables, list(gaps)
+
+
+def _untaped_gaps(run: Run, taping: bool) -> list[Gap]:
+    """Programs without the shim draw their own randomness and read the real clock, in a replay too."""
+    if not taping or not run.shimmed:
+        return []
+    shim_only = run.events.images[: len(run.events.images) - len(run.events.traced)]
+    events = msgspec.structs.replace(run.events, images=shim_only)
+    names = programs.untraced_by_shim(run.program, run.ended.pid, events)
+    if not names:
+        return []
+    shown = outputs.printable(", ".join(names[:5]) + (", …" if len(names) > 5 else ""))
+    why = "static or privileged programs take them from the system itself, and in a replay they get others"
+    return [Gap(what=f"{tapes.UNTAPED}{shown}", why=why)]
 
 
 def _run_gaps(run: Run, stdin: _Stdin) -> list[Gap]:

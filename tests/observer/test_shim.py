@@ -161,3 +161,13 @@ def test_a_log_that_cannot_be_written_changes_nothing(project, tmp_path):
         done = subprocess.run(["sh", "-c", program], cwd=project, env=environment, capture_output=True)
         assert (done.returncode, done.stderr) == (0, b"")
         assert done.stdout.split() == [b"contentx2"]
+
+
+def test_a_named_pipe_reaches_its_reader_untouched(watching, project):
+    """The shim keeps what is about to be overwritten; opening a pipe for that would wake and end its writer."""
+    script = (
+        "mkfifo pipe; (sleep 0.2; cat pipe > got.txt) & for i in 1 2 3; do echo line $i; done > pipe; wait"
+    )
+    watched = watching("bash", "-c", script)
+    assert watched.observation.exit_status == 0
+    assert watching.outputs(watched)["got.txt"] == b"line 1\nline 2\nline 3\n"

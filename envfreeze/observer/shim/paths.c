@@ -91,6 +91,8 @@ void about_to_write(const char *path) {
     snprintf(agent, sizeof agent, "%s/../agent", log_folder());
     if (syscall(SYS_newfstatat, AT_FDCWD, agent, &status, 0) == 0) began = status.st_mtim;
   }
+  /* Opening a pipe, even for a moment, would wake its writer, and then end it by SIGPIPE. */
+  if (syscall(SYS_newfstatat, AT_FDCWD, path, &status, 0) != 0 || !S_ISREG(status.st_mode)) return;
   int source = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
   if (source < 0) return;
   snprintf(name, sizeof name, "%s/%s%s", log_folder(), inside ? "before" : "elsewhere", relative);
