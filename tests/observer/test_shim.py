@@ -164,7 +164,7 @@ def test_a_log_that_cannot_be_written_changes_nothing(project, tmp_path):
 
 
 def test_a_named_pipe_reaches_its_reader_untouched(watching, project):
-    """The shim keeps what is about to be overwritten; opening a pipe for that would wake and end its writer."""
+    """What is about to be overwritten is kept; opening a pipe for that would wake and end its writer."""
     script = (
         "mkfifo pipe; (sleep 0.2; cat pipe > got.txt) & for i in 1 2 3; do echo line $i; done > pipe; wait"
     )
