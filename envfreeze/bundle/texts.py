@@ -14,7 +14,7 @@ from envfreeze.resources import resource
 
 README = "ARTIFACT.md"
 """In the project: the author's own README of the artifact, which takes the place of the generated one."""
-_LICENSES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
+LICENSES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
 
 
 class Texts(Record):
@@ -42,7 +42,7 @@ def texts(bundle: Bundle, project: Path) -> Texts:
     """All of them."""
     own = project / README
     plain = {"README.md": own.read_text(encoding="utf-8") if own.is_file() else readme(bundle)}
-    for name in _LICENSES:
+    for name in LICENSES:
         if (project / name).is_file():
             plain["LICENSE"] = (project / name).read_text(encoding="utf-8", errors="replace")
             break

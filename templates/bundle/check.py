@@ -73,7 +73,16 @@ def main(experiment, results, status, project):
         print("Not reproduced: {} of {} claims do not hold.".format(len(failing), len(claims)))
         return 1
     print("Not reproduced bit for bit: {} of {} outputs differ.".format(differing, compared))
+    print(about_randomness(experiment))
     return 1
+
+
+def about_randomness(experiment):
+    """Why outputs may differ although nothing is wrong, and what helps."""
+    hint = "A program without a seed draws other random numbers and times here than in the original run"
+    if os.path.isdir(os.path.join(experiment, ".envfreeze", "tapes")):
+        return hint + "; envfreeze replay gives it the recorded ones, which travel along."
+    return hint + "; the recorded ones do not travel along."
 
 
 def claims_of(experiment, results):

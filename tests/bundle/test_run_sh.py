@@ -147,3 +147,10 @@ def test_what_is_no_count_is_not_made_small(project: Path) -> None:
     text = (project / "envfreeze.given.lock").read_text().replace("name: epochs", "name: width")
     (project / "other.lock").write_text(text)
     assert minimal(Experiment(name="x"), lockfile.read(project / "other.lock"), store).command == ()
+
+
+def test_an_unseeded_program_is_told_from_a_wrong_one(unpacked: Path) -> None:
+    (unpacked / "experiments" / "given" / "outputs" / "result.txt").write_text("other")
+    done = run(unpacked, "given")
+    assert done.returncode == 1
+    assert "without a seed" in done.stdout and "do not travel along" in done.stdout

@@ -9,6 +9,7 @@ from pathlib import Path
 from envfreeze.bundle import artifact as artifacts
 from envfreeze.bundle.claims import with_claims
 from envfreeze.bundle.minimal import minimal
+from envfreeze.bundle.texts import LICENSES
 from envfreeze.errors import InputError
 from envfreeze.files import sha256
 from envfreeze.records import lockfile
@@ -23,7 +24,6 @@ from envfreeze.report._words import counted, duration, size
 from envfreeze.store import Store
 
 _SHOWN = 5
-LICENSES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
 _SEEDS = ("seed", "random_state", "random_seed", "manual_seed")
 
 
