@@ -527,7 +527,9 @@ def test_an_interrupt_ends_the_run_and_leaves_nothing(
     name = f"sleeper{os.getpid()}"
     (tmp_path / "run").mkdir()
     code = (
-        "import sys; from pathlib import Path\n"
+        "import signal, sys; from pathlib import Path\n"
+        # Whoever runs the tests in the background of a shell has them ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from envfreeze.engines.local import ENGINE; from envfreeze.progress import Silent\n"
         "from envfreeze.records.run import Image, Job; from envfreeze.store import Store\n"
         f"image = Image(engine='local', reference={image.reference!r}, environment_id='{'0' * 64}')\n"
