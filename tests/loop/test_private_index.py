@@ -136,3 +136,25 @@ def secrets_in_image(reference: str) -> list[str]:
         rest = chunk[-200:]
     assert installed, "the layers can be searched"
     return found
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_index_that_cannot_be_reached(tmp_path: Path, engine: str) -> None:
+    """Neither at the freeze nor at the replay: what is installed travels along, and is not called proved."""
+    wheel = _packages.make_wheel(tmp_path / "wheels", "lonely", "1.0", {"lonely.py": "ANSWER = 42\n"})
+    environment = _packages.make_environment(tmp_path / "venv", wheel)
+    for about in tmp_path.rglob("direct_url.json"):
+        about.unlink()
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "ask.py").write_text("import lonely; print(lonely.ANSWER)")
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_CONFIG_FILE": "/dev/null", "no_proxy": "*"}
+    nowhere |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PIP_RETRIES": "0"}
+    done = run("freeze", "--", "python", "ask.py", cwd=project, env=nowhere, path=[environment])
+    assert done.returncode == 0, done.stdout + done.stderr
+    (package,) = yaml.safe_load((project / "envfreeze.lock").read_text())["packages"]
+    assert (package["vendored"], package["proof"]) == (True, "unproved")
+    for gone in ("venv", "wheels"):
+        shutil.rmtree(tmp_path / gone)
+    done = run("replay", "--engine", engine, "--require", "identical", cwd=project, env=nowhere)
+    assert done.returncode == 0, done.stdout + done.stderr
