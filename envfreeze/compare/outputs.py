@@ -8,6 +8,7 @@ from pathlib import Path
 from envfreeze.compare import Options
 from envfreeze.compare._aliases import names_set_aside
 from envfreeze.compare._contents import Judgement, compare_contents
+from envfreeze.compare._paired import paired_names, renamed
 from envfreeze.compare._policy import for_path
 from envfreeze.compare.bytes import same_small
 from envfreeze.compare.sides import Side, side_of_folder
@@ -45,6 +46,12 @@ def compare_sets(
     firsts, seconds = dict(original.files), dict(replay.files)
     if original.single and replay.single:
         seconds = dict(zip(firsts, seconds.values(), strict=True))
+    pairs = paired_names({*firsts, *original.links, *reasons}, {*seconds, *replay.links})
+    pairs = {
+        one: two for one, two in pairs.items() if one in firsts and two in seconds and one not in reasons
+    }
+    for one, two in pairs.items():
+        seconds[one] = seconds.pop(two)
     paths = sorted({*firsts, *seconds, *original.links, *replay.links} | _files_only(reasons))
     found, rest = _small(paths, firsts, seconds, reasons, options)
     found += in_parallel(
@@ -52,6 +59,7 @@ def compare_sets(
         rest,
     )
     found += _streams(original, replay, reasons, options) + _exit_status(original, replay)
+    found = [renamed(output, pairs[output.path]) if output.path in pairs else output for output in found]
     found.sort(key=_importance)
     return Comparison(
         verdict=worst([output.verdict for output in found if output.counts]),
@@ -68,9 +76,8 @@ def _small(
     reasons: Mapping[str, str],
     options: Options,
 ) -> tuple[list[OutputComparison], list[str]]:
-    """Small files that are the same, one after the other, as threads would only be in each other's way;
-    and the
-    paths that are left."""
+    """Small files that are the same, one after the other, as threads would only be in each other's way; and
+    the paths that are left."""
     found, rest = [], []
     for path in paths:
         first, second = firsts.get(path), seconds.get(path)
