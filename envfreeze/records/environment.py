@@ -199,6 +199,22 @@ class Cuda(Record):
     """Where each version was read, for example ``nvidia-cudnn-cu12 9.1.0.70``."""
 
 
+class Rocm(Record):
+    """AMD GPUs and the ROCm stack."""
+
+    gpus: tuple[Gpu, ...] = ()
+    """``compute_capability`` is the architecture here, for example ``gfx90a``."""
+    driver: str = ""
+    """Version of AMD's own driver package; empty for the kernel's driver."""
+    runtime: str = ""
+    """Version of HIP."""
+    miopen: str = ""
+    rocblas: str = ""
+    rccl: str = ""
+    evidence: tuple[str, ...] = ()
+    """Where each version was read."""
+
+
 class Submodule(Record):
     """One repository inside of another (git-submodule(1))."""
 

@@ -11,6 +11,7 @@ from envfreeze.records.environment import (
     Interpreter,
     Package,
     PipConfiguration,
+    Rocm,
     System,
 )
 from envfreeze.records.files import FileEntry, Gap
@@ -34,6 +35,7 @@ class Lock(Record):
     system: System = System()
     cpu: Cpu = Cpu()
     cuda: Cuda | None = None
+    rocm: Rocm | None = None
     git: Git | None = None
     base: BaseImage | None = None
     """The image that the Dockerfile starts from; None when none fits the interpreter."""

@@ -38,6 +38,7 @@ _COMMENTS = {
     "system": "The operating system, and its packages whose libraries were loaded.",
     "cpu": "The processor decides which kernels numerical libraries pick, and so the last bits of results.",
     "cuda": "GPUs, driver and CUDA libraries.",
+    "rocm": "AMD GPUs, driver and ROCm libraries.",
     "git": "Version control at the freeze.",
     "base": "What the Dockerfile starts from.",
     "claims": "What the paper says of the results; a replay is held against it.",

@@ -78,6 +78,7 @@ def _sections(lock: Lock, store: Store | None) -> Iterator[tuple[str, Facts]]:
     yield "System", _system(lock)
     yield "Processor", _cpu(lock)
     yield "GPU", _cuda(lock)
+    yield "AMD GPU", _rocm(lock)
     yield "Version control", _git(lock)
 
 
@@ -178,6 +179,18 @@ def _cpu(lock: Lock) -> Facts:
         parts = [library.version, library.kernels and f"{library.kernels} kernels"]
         parts.append(counted(library.threads, "thread") if library.threads else "")
         yield library.name, ", ".join(part for part in parts if part)
+
+
+def _rocm(lock: Lock) -> Facts:
+    if lock.rocm is None:
+        return
+    for gpu in lock.rocm.gpus:
+        yield gpu.model, gpu.compute_capability
+    yield "driver", lock.rocm.driver
+    yield "HIP", lock.rocm.runtime
+    yield "MIOpen", lock.rocm.miopen
+    yield "rocBLAS", lock.rocm.rocblas
+    yield "RCCL", lock.rocm.rccl
 
 
 def _cuda(lock: Lock) -> Facts:

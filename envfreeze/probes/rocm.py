@@ -1,0 +1,94 @@
+"""AMD GPUs and the ROCm stack: what the kernel says of the GPUs, and which libraries the run loaded.
+
+No tool is asked: ``rocm-smi`` and ``amd-smi`` read the same files of the kernel. What they look like is in
+https://docs.kernel.org/gpu/amdgpu/ and in ``include/uapi/linux/kfd_sysfs.h``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from envfreeze.probes import Probe, Section, Target
+from envfreeze.records.environment import Gpu, Rocm
+
+NODES = Path("/sys/class/kfd/kfd/topology/nodes")
+"""One folder a processor and GPU; the compute driver's own list (kfd_topology.c)."""
+DRIVER = Path("/sys/module/amdgpu/version")
+"""There with AMD's own driver package; the kernel's driver has the kernel's version."""
+
+_LIBRARIES = {
+    "runtime": re.compile(r"libamdhip64\.so\.(\d[\d.]*)"),
+    "miopen": re.compile(r"libMIOpen\.so\.(\d[\d.]*)"),
+    "rocblas": re.compile(r"librocblas\.so\.(\d[\d.]*)"),
+    "rccl": re.compile(r"librccl\.so\.(\d[\d.]*)"),
+}
+"""The file's name ends in its version; PyTorch's wheels bring copies of their own."""
+_HIP = re.compile(r"""^hip\b[^=\n]*=\s*['"]([\d.]+)[^'"]*['"]""", re.MULTILINE)
+_LARGEST = 1 << 16
+"""Bytes that are read of a file of the kernel."""
+
+
+def inspect(target: Target) -> Section:
+    """No section where there is neither such a GPU nor a library of ROCm."""
+    gpus = tuple(_gpus())
+    versions, evidence = dict[str, str](), list[str]()
+    for kind, version, source in _versions(target):
+        if kind not in versions:
+            versions[kind] = version
+            evidence.append(source)
+    if not gpus and not evidence:
+        return Section(value=None)
+    return Section(value=Rocm(gpus=gpus, driver=_text(DRIVER).strip(), evidence=tuple(evidence), **versions))
+
+
+def _gpus() -> Iterator[Gpu]:
+    """Nodes with the identity of a GPU; those of processors have ``gpu_id`` 0."""
+    nodes = (path for path in NODES.glob("*") if path.name.isdigit())
+    for node in sorted(nodes, key=lambda path: int(path.name)):
+        if _text(node / "gpu_id").strip() in ("", "0"):
+            continue
+        architecture = _architecture(_facts(node / "properties").get("gfx_target_version", 0))
+        banks = (_facts(path) for path in sorted(node.glob("mem_banks/*/properties")))
+        # Heap types 1 and 2 are the GPU's own memory, seen by the processor or not (kfd_sysfs.h).
+        memory = sum(bank.get("size_in_bytes", 0) for bank in banks if bank.get("heap_type") in (1, 2))
+        model = _text(node / "name").strip() or architecture
+        yield Gpu(model=model, memory=memory, compute_capability=architecture)
+
+
+def _architecture(version: int) -> str:
+    """``gfx90a`` of 90010: two decimal digits each for minor and stepping, which the name has in base 16."""
+    if version <= 0:
+        return ""
+    major, minor, stepping = version // 10000, version // 100 % 100, version % 100
+    return f"gfx{major}{minor:x}{stepping:x}"
+
+
+def _facts(path: Path) -> dict[str, int]:
+    pairs = (line.split() for line in _text(path).splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            return stream.read(_LARGEST)
+    except OSError:
+        return ""
+
+
+def _versions(target: Target) -> Iterator[tuple[str, str, str]]:
+    """Kind, version and where it was read: loaded libraries first, then what torch was built with."""
+    for path in sorted(target.libraries):
+        for kind, pattern in _LIBRARIES.items():
+            if match := pattern.fullmatch(Path(path).name):
+                yield kind, match[1], path
+    for facts in target.facts["distributions"]:
+        if facts.get("name") == "torch":
+            file = "torch/version.py"
+            if match := _HIP.search(_text(Path(facts["location"], file))):
+                yield "runtime", match[1], f"torch {facts['version']} ({file})"
+
+
+PROBE = Probe(section="rocm", inspect=inspect)
