@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from envfreeze import compare
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
 from envfreeze.compare import _worker as worker
-from envfreeze.compare._limits import MAX_DEPTH, budget_for
+from envfreeze.compare._limits import FULL, MAX_DEPTH, budget_for, no_room
 from envfreeze.compare.bytes import parting
+from envfreeze.errors import EnvironmentFailure
 from envfreeze.records.base import Record
 from envfreeze.records.verdict import Verdict
 from envfreeze.registry import members
@@ -54,6 +55,9 @@ def compare_contents(original: Path, replay: Path, options: Options, name: str) 
     Bytes decide ``identical``. Otherwise the comparators that recognise both contents are asked in order of
     priority; one that finds a content to be of another kind, or fails, hands on to the next, and the reason
     says so. ``name`` is the output's path: a hint at the kind, as stored content has no name of its own.
+
+    Raises:
+        EnvironmentFailure: the disk has no room for what is unpacked.
     """
     try:
         if parting(original, replay) is None:
@@ -90,7 +94,11 @@ def _ask(comparator: Comparator, samples: list[Sample], options: Options, words:
             words.append(f"{comparator.name} saw no difference, though the bytes differ")
     except NotThisKind as error:
         words.append(f"not compared as {comparator.name}: {error}")
+    except EnvironmentFailure:
+        raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise no_room() from None
         words.append(f"the {comparator.name} comparator failed: {type(error).__name__}")
     return None
 

@@ -6,12 +6,15 @@ containers of one output is counted, however deep they lie.
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
 from envfreeze.compare import NotThisKind
+from envfreeze.errors import EnvironmentFailure
 
 MAX_DEPTH = 8
 """Containers inside containers."""
@@ -22,6 +25,8 @@ GROWTH = 200
 FREE = 1 << 30
 IN_MEMORY = 256 << 20
 """Bytes that a reader may hold which cannot work in blocks."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says of a disk that is full, or of a user's quota (errno(3))."""
 
 
 class Budget:
@@ -77,3 +82,11 @@ def whole(path: Path) -> bytes:
     if path.stat().st_size > IN_MEMORY:
         raise NotThisKind(f"it has more than {IN_MEMORY >> 20} MiB")
     return path.read_bytes()
+
+
+def no_room() -> EnvironmentFailure:
+    """What to raise when a container cannot be unpacked for want of disk."""
+    return EnvironmentFailure(
+        f"There is no room in {tempfile.gettempdir()} to unpack an output for its comparison.",
+        hint="Free some space there, or set TMPDIR to a folder with more, and compare again.",
+    )

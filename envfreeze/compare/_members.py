@@ -10,7 +10,7 @@ from typing import IO
 
 from envfreeze.compare import Finding, NotThisKind, Options
 from envfreeze.compare._contents import compare_contents, deeper
-from envfreeze.compare._limits import MAX_MEMBERS, budget
+from envfreeze.compare._limits import MAX_MEMBERS, budget, no_room
 from envfreeze.compare._tally import ONLY_ORIGINAL, ONLY_REPLAY, Tally, shown
 from envfreeze.files import CHUNK, stop_if_told
 from envfreeze.records.base import Record
@@ -102,7 +102,8 @@ def unpack(opener: Callable[[], IO[bytes]] | None, target: Path) -> None:
     """Write what the stream gives to a new file.
 
     Raises:
-        NotThisKind: the budget is spent, or the disk would be.
+        NotThisKind: the budget is spent.
+        EnvironmentFailure: the disk would be full; that says nothing about the outputs.
     """
     assert opener is not None
     target.unlink(missing_ok=True)  # what is still mapped keeps its own file
@@ -111,7 +112,7 @@ def unpack(opener: Callable[[], IO[bytes]] | None, target: Path) -> None:
             stop_if_told()
             budget().spend(len(chunk))
             if shutil.disk_usage(target.parent).free < 4 * len(chunk):
-                raise NotThisKind("there is no room on the disk to unpack it")
+                raise no_room()
             stream.write(chunk)
 
 

@@ -17,10 +17,11 @@ from typing import Any
 
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
 from envfreeze.compare._contents import compare_contents, deeper
-from envfreeze.compare._limits import missing
+from envfreeze.compare._limits import FULL, missing, no_room
 from envfreeze.compare._members import unpack
 from envfreeze.compare._tally import Tally
 from envfreeze.compare.text import recognises as is_text
+from envfreeze.errors import EnvironmentFailure
 from envfreeze.records.verdict import Verdict
 
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -125,10 +126,12 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
         try:
             for source, target in zip((original, replay), paths, strict=True):
                 unpack(lambda source=source: opener(source), target)  # type: ignore[misc]
-        except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-            raise NotThisKind(f"damaged ({error})") from None
-        except NotThisKind:
+        except (NotThisKind, EnvironmentFailure):
             raise
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise no_room() from None
+            raise NotThisKind(f"damaged ({error})") from None
         except Exception as error:  # zstandard.ZstdError; its class is only there when the library is
             raise NotThisKind(f"damaged ({error})") from None
         finding = compare_contents(*paths, inner, "").finding

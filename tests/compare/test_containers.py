@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
 import tarfile
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 import zstandard
+
+from envfreeze.errors import EnvironmentFailure
 
 FILES = {"m.json": b'{"a": 0.5, "b": 1}', "notes/log.txt": b"loss: 0.25\n"}
 
@@ -103,3 +107,20 @@ def test_a_bomb_is_not_unpacked(judge, kind: str, monkeypatch: pytest.MonkeyPatc
     finding = judge(one, two, "x").finding
     assert finding.verdict == "different"
     assert "unpacks to more than" in finding.reason
+
+
+@pytest.mark.parametrize("kind", ["gz", "zip"])
+def test_a_full_disk_is_no_verdict(judge, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = COMPRESSORS["gz"] if kind == "gz" else (lambda data, _: zipped({"m": data}))
+    one, two = pack(b"1" * 99, 9), pack(b"2" * 99, 9)
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10))
+        with pytest.raises(EnvironmentFailure, match="no room"):
+            judge(one, two, "x")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    with pytest.raises(EnvironmentFailure, match="no room"):
+        judge(one, two, "x")
