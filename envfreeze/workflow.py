@@ -274,10 +274,12 @@ def _write_dockerfile(lock: Lock, store: Store, project: Path, progress: Progres
     """Choose a base image, write the Dockerfile, and put what was chosen or impossible into the lock."""
     from envfreeze.recipe.base_image import choose
     from envfreeze.recipe.context import write_project
+    from envfreeze.recipe.system_packages import not_installed
 
     progress.step("writing the Dockerfile")
     try:
         base, gaps = choose(lock, _registry_engine())
+        gaps += not_installed(base, lock.system)
         lock = msgspec.structs.replace(lock, base=base, gaps=lock.gaps + gaps)
         path = write_project(recipe_of(lock), store, project)
         if path.name != "Dockerfile":

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from envfreeze.records.environment import System, SystemPackage
+from envfreeze.records.files import Gap
 from envfreeze.records.recipe import BaseImage
 
 BUILD_TOOLS = {"glibc": ("g++", "gcc", "make"), "musl": ("g++", "gcc", "make", "musl-dev")}
@@ -46,6 +47,13 @@ MOST_SNAPSHOTS = 5
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
+def _release_of(base: BaseImage, system: System) -> str | None:
+    """The release of Debian that both the original machine and the image have."""
+    release = _DISTRIBUTIONS.get(system.distribution)
+    is_same = base.reference == f"debian:{release}-slim" or base.reference.endswith(f"-{release}")
+    return release if is_same else None
+
+
 class Wanted(NamedTuple):
     """A Debian package; ``exact`` is ``name=version``, as apt-get(8) takes it."""
 
@@ -67,9 +75,9 @@ def missing_from(base: BaseImage, system: System) -> SystemInstall:
     newest build of a release; https://snapshot.debian.org/ has all that they ever had, by the time, and the
     time when a package was unpacked is one at which it was there.
     """
-    release = _DISTRIBUTIONS.get(system.distribution)
+    release = _release_of(base, system)
     is_bare = base.reference == f"debian:{release}-slim"
-    if release is None or not (is_bare or base.reference.endswith(f"-{release}")):
+    if release is None:
         return SystemInstall()
     packages = {
         name: package
@@ -81,6 +89,23 @@ def missing_from(base: BaseImage, system: System) -> SystemInstall:
     chosen = [package for _, package in sorted(packages.items())]
     wanted = tuple(Wanted(name, _exact(name, package)) for name, package in sorted(packages.items()))
     return SystemInstall(wanted, tuple(_snapshots(chosen, release)))
+
+
+def not_installed(base: BaseImage, system: System) -> tuple[Gap, ...]:
+    """A gap that names the packages of another distribution or release, which the image goes without."""
+    if missing_from(base, system).packages:
+        return ()
+    names = sorted({package.name for package in system.packages if package.manager == "dpkg"})
+    names = [name for name in names if not _is_there(name.partition(":")[0], bare=False)]
+    if not names or _release_of(base, system):
+        return ()
+    more = f" and {len(names) - _MOST_NAMED} more" if names[_MOST_NAMED:] else ""
+    shown = ", ".join(names[:_MOST_NAMED]) + more
+    why = f"{shown}: the run loaded these on {system.distribution}, and {base.reference} is another"
+    return (Gap(what="packages of the system are not in the image", why=why),)
+
+
+_MOST_NAMED = 10
 
 
 def _is_there(name: str, *, bare: bool) -> bool:

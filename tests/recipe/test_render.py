@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from envfreeze.errors import InputError
 from envfreeze.recipe.render import MARK, render
+from envfreeze.recipe.system_packages import not_installed
 from envfreeze.records.environment import Interpreter, Package, System, SystemPackage
 from envfreeze.records.files import FileEntry, StreamEntry
 from envfreeze.records.lock import Lock
@@ -105,6 +106,9 @@ def test_system_packages_of_the_same_release_are_installed() -> None:
     assert "deb [" not in text, "when it was unpacked is not known"
     other = msgspec.structs.replace(SYSTEM, distribution="ubuntu 22.04")
     assert "apt-get" not in render(lock(system=other), BASE).dockerfile
+    assert not_installed(BASE, SYSTEM) == ()
+    (gap,) = not_installed(BASE, other)
+    assert "libgomp1" in gap.why and "libc6" not in gap.why and "ubuntu 22.04" in gap.why
 
 
 def test_system_packages_come_from_the_snapshot_of_their_day_when_the_mirror_has_others() -> None:
