@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import resource
 import struct
 import tarfile
 import time
@@ -178,14 +179,20 @@ HOSTILE = {
 }
 
 
+def peak_memory() -> int:
+    """Bytes of this process at its most; other processes that read files have a limit of their own."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_what_lies_is_different_soon(judge, kind: str) -> None:
     one, two = HOSTILE[kind]
-    began = time.perf_counter()
+    began, before = time.perf_counter(), peak_memory()
     finding = judge(one, two, "x").finding
     assert finding.verdict == "different"
     assert finding.reason
     assert time.perf_counter() - began < 60
+    assert peak_memory() - before < 1 << 30
 
 
 def test_links_of_hdf5_are_not_followed(judge) -> None:
