@@ -154,3 +154,24 @@ def test_an_unseeded_program_is_told_from_a_wrong_one(unpacked: Path) -> None:
     done = run(unpacked, "given")
     assert done.returncode == 1
     assert "without a seed" in done.stdout and "do not travel along" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("engine", "option"), [("docker", "--gpus=all"), ("podman", "--device=nvidia.com/gpu=all")]
+)
+def test_a_container_is_shut_in_and_gets_what_it_is_given(
+    engine: str, option: str, unpacked: Path, tmp_path: Path
+) -> None:
+    client = tmp_path / "bin" / engine
+    client.parent.mkdir()
+    client.write_text('#!/bin/sh\necho "$@" >> "$0.log"\n')
+    client.chmod(0o755)
+    path = f"{client.parent}:/usr/bin:/bin"
+    run(unpacked, "given", path=path, ENGINE=engine)
+    plain = Path(f"{client}.log").read_text()
+    for word in ("--network none", "--cap-drop ALL", "no-new-privileges", "--read-only", "--pids-limit 4096"):
+        assert word in plain
+    assert "gpu" not in plain and "--memory" not in plain
+    run(unpacked, "given", path=path, ENGINE=engine, GPUS="all", MEMORY="1g")
+    asked = Path(f"{client}.log").read_text().removeprefix(plain)
+    assert option in asked and "--memory 1g" in asked
