@@ -390,6 +390,64 @@ def recorder(tmp_path: Path) -> Iterator[Recorder]:
     yield Recorder(tmp_path)
 
 
+_DRAWS = "import os\nfor size in ({}):\n    print(os.urandom(size))\n"
+_THREADS = """import os, threading
+def draw():
+    print(os.urandom(4))
+for _ in range({}):
+    thread = threading.Thread(target=draw)
+    thread.start(), thread.join()
+"""
+
+
+@pytest.mark.parametrize(
+    ("recorded", "altered", "thread", "taken", "why"),
+    [
+        pytest.param(
+            _DRAWS.format("4, 4"), _DRAWS.format("4, 4, 4"), "0", 2, "after the last of the tape", id="more"
+        ),
+        pytest.param(
+            _DRAWS.format("4, 8, 4"), _DRAWS.format("4, 4, 8"), "0", 1, "another number of bytes", id="order"
+        ),
+        pytest.param(
+            _THREADS.format(2), _THREADS.format(3), "0.2", 0, "after the last of the tape", id="thread"
+        ),
+    ],
+)
+def test_the_first_place_off_the_tape_is_named(
+    recorded: str, altered: str, thread: str, taken: int, why: str, recorder: Recorder, tmp_path: Path
+) -> None:
+    """By process, source and line; what is given from there on is the same in every replay."""
+    script = tmp_path / "main.py"
+    script.write_text(recorded)
+    done, sealed, _ = recorder.record(sys.executable, str(script))
+    script.write_text(altered)
+    again, left = recorder.play(sealed, sys.executable, str(script))
+    assert again.returncode == 0 and again.stderr == b""
+    assert again.stdout.splitlines()[:taken] == done.stdout.splitlines()[:taken]
+    first = left[0]
+    assert (first.source, first.thread, first.taken, first.line) == (
+        "randomness",
+        thread,
+        taken,
+        f"{script}:3",
+    )
+    assert why in first.why and str(script) in first.process
+    assert f"{script}:3 asked for randomness" in str(first_hint(left))
+    assert recorder.play(sealed, sys.executable, str(script))[0].stdout == again.stdout
+
+
+def test_a_replay_that_ends_early_has_the_recorded_values_until_then(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    script = tmp_path / "main.py"
+    script.write_text(_DRAWS.format("4, 8, 4"))
+    done, sealed, _ = recorder.record(sys.executable, str(script))
+    script.write_text(_DRAWS.format("4, 8"))
+    again, _ = recorder.play(sealed, sys.executable, str(script))
+    assert again.returncode == 0 and again.stdout.splitlines() == done.stdout.splitlines()[:2]
+
+
 def test_a_killed_process_keeps_its_tape(recorder: Recorder) -> None:
     code = "import os, random; os.write(1, str(random.random()).encode()); os.kill(os.getpid(), 9)"
     done, sealed, _ = recorder.record(sys.executable, "-c", code)
@@ -537,6 +595,49 @@ def test_libraries_that_make_keys_get_real_randomness_when_there_is_a_network(re
     keys = [run.stdout.splitlines()[0] for run in (done, first, second)]
     assert len(set(keys)) == 3
     assert len({run.stdout.splitlines()[1] for run in (done, first, second)}) == 1
+
+
+_HANDSHAKE = """
+import random, ssl, sys
+server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server.load_cert_chain(sys.argv[1], sys.argv[2])
+client = ssl.create_default_context(cafile=sys.argv[1])
+up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+ends = [client.wrap_bio(down, up, server_hostname="localhost"), server.wrap_bio(up, down, server_side=True)]
+hello = b""
+for _ in range(5):
+    for end in ends:
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        if not hello:
+            hello = up.read()
+            up.write(hello)
+ends[0].write(b"over TLS")
+print(hello[11:43].hex())  # ClientHello.random: after 5 bytes of record, 4 of handshake, 2 of version
+print(ends[1].read(), random.random())
+"""
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command here")
+def test_a_handshake_over_a_network_takes_no_replayed_randomness(recorder: Recorder, tmp_path: Path) -> None:
+    """The client's random of RFC 8446, section 4.1.2, is new, and the rest of the program has its tape."""
+    key, certificate, script = (str(tmp_path / name) for name in ("key.pem", "cert.pem", "main.py"))
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2",
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    Path(script).write_text(_HANDSHAKE)
+    command = sys.executable, script, certificate, key
+    done, sealed, gaps = recorder.record(*command)
+    assert done.returncode == 0, done.stderr
+    assert "keys are on the tapes" in gaps
+    runs = [done, *(recorder.play(sealed, *command, ENVFREEZE_TAPE_KEYS="real")[0] for _ in range(2))]
+    lines = [run.stdout.splitlines() for run in runs]
+    assert len({hello for hello, _ in lines}) == 3
+    assert len({rest for _, rest in lines}) == 1 and b"over TLS" in lines[0][1]
 
 
 def test_a_hostile_tape_harms_nobody(recorder: Recorder) -> None:
