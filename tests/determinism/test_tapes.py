@@ -640,6 +640,25 @@ def test_a_handshake_over_a_network_takes_no_replayed_randomness(recorder: Recor
     assert len({rest for _, rest in lines}) == 1 and b"over TLS" in lines[0][1]
 
 
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler here")
+def test_what_a_library_for_keys_asks_the_system_for_is_replayed_only_without_a_network(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    """OpenSSL mixes in a counter of the processor, which no tape holds; this stand-in does not."""
+    library = str(tmp_path / "libcrypto.so.3")
+    source = """
+    #include <sys/random.h>
+    unsigned draw(void) { unsigned drawn; getrandom(&drawn, sizeof drawn, 0); return drawn; }
+    """
+    command = ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library]
+    subprocess.run(command, input=source, text=True, check=True, capture_output=True)
+    code = f"import ctypes; print([ctypes.CDLL({library!r}).draw() for _ in range(2)])"
+    done, sealed, _ = recorder.record(sys.executable, "-c", code)
+    alone, _ = recorder.play(sealed, sys.executable, "-c", code)
+    networked, _ = recorder.play(sealed, sys.executable, "-c", code, ENVFREEZE_TAPE_KEYS="real")
+    assert done.stdout == alone.stdout != networked.stdout and networked.returncode == 0
+
+
 def test_a_hostile_tape_harms_nobody(recorder: Recorder) -> None:
     command = sys.executable, "-c", "import random, time; print(random.random() < 1, time.time() != 0)"
     _, sealed, _ = recorder.record(*command)
