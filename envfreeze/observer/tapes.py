@@ -167,7 +167,10 @@ def _module(site: str) -> str:
 
 
 def _makes_keys(stream: Stream) -> bool:
-    names = ("libcrypto", "libssl", "libgnutls", "libgcrypt", "libsodium", "libssh", "_rust.abi3", "bcrypt")
+    names = (  # the same as in shim/sites.c
+        "libcrypto", "libssl", "libgnutls", "libgcrypt", "libsodium", "_sodium", "libnss3", "libfreebl",
+        "libsoftokn", "libmbed", "libwolfssl", "libssh", "_rust.abi3", "bcrypt",
+    )  # fmt: skip
     return stream.source == "randomness" and stream.site.startswith(names)
 
 
