@@ -196,9 +196,9 @@ def images_of(project: Path) -> list[str]:
     """Images of the lock's environment."""
     import docker
 
-    from envfreeze.workflow import _recipe
+    from envfreeze.workflow import recipe_of
 
-    identity = _recipe(lockfile.read(project / "envfreeze.lock")).environment_id
+    identity = recipe_of(lockfile.read(project / "envfreeze.lock")).environment_id
     client = docker.from_env()
     found = [tag for image in client.images.list("envfreeze") for tag in image.tags]
     client.close()
