@@ -37,6 +37,10 @@ from envfreeze.secrets import refuse
 from envfreeze.store import Store
 
 
+_TEXT = 1 << 20
+"""Bytes; larger files of a build context are not held in memory."""
+
+
 class Packed(Record):
     """What was packed."""
 
@@ -167,12 +171,14 @@ def _add_environment(
         wheels = {wheel.file: wheel.sha256 for wheel in recipe.wheels}
         for path in sorted(context.rglob("*")):
             name = f"{folder}/{path.relative_to(context)}"
-            if path.is_file() and path.name not in wheels:
+            if not path.is_file():
+                continue
+            digest = wheels.get(path.name)
+            if digest is None and path.stat().st_size <= _TEXT:
                 contents.add_text(name, path.read_bytes())
-            elif path.is_file():
-                digest = wheels[path.name]
-                place = store.path(digest)
-                contents.add(Member(name=name, source=place, sha256=digest, what=f"the wheel {path.name}"))
+            else:  # from the store, as the context is gone when the archive is written
+                digest = digest or store.add_file(path)[0]
+                contents.add(Member(name=name, source=store.path(digest), sha256=digest, what=path.name))
     if options.image:
         from envfreeze.bundle.image import image_members
 
