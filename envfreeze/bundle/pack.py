@@ -36,7 +36,6 @@ from envfreeze.records.recipe import Recipe
 from envfreeze.secrets import refuse
 from envfreeze.store import Store
 
-
 _TEXT = 1 << 20
 """Bytes; larger files of a build context are not held in memory."""
 
