@@ -10,9 +10,11 @@ import sys
 import textwrap
 import threading
 
+import msgspec
 import pytest
 
 from envfreeze.observer import inject
+from envfreeze.records.observation import ProcessEntry
 
 pytestmark = pytest.mark.skipif(inject.shim() is None, reason="this installation has no shim")
 
@@ -171,3 +173,25 @@ def test_a_named_pipe_reaches_its_reader_untouched(watching, project):
     watched = watching("bash", "-c", script)
     assert watched.observation.exit_status == 0
     assert watching.outputs(watched)["got.txt"] == b"line 1\nline 2\nline 3\n"
+
+
+def test_how_every_program_went_is_told(watching, project):
+    script = """
+import os, subprocess, sys
+subprocess.run(["sh", "-c", "exit 3"])
+subprocess.run([sys.executable, "-c", "x = bytearray(60_000_000); sum(range(3_000_000))"])
+if os.fork() == 0:
+    os._exit(4)
+os.wait()
+"""
+    watched = watching(sys.executable, "-c", script)
+    assert watched.observation.process_tree
+    entries = msgspec.json.decode(
+        watching.store.path(watched.observation.process_tree).read_bytes(), type=list[ProcessEntry]
+    )
+    by_status = {entry.exit_status: entry for entry in entries}
+    assert {0, 3} <= set(by_status)
+    hungry = max(entries, key=lambda entry: entry.peak_memory)
+    assert "bytearray" in " ".join(hungry.command) and hungry.peak_memory > 60_000_000
+    assert hungry.cpu > 0 and hungry.took is not None and hungry.took >= hungry.cpu / 2
+    assert all(entry.took is not None for entry in entries)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +21,8 @@
 #define SEEN_FIRST 4096u
 
 static char folder[3072], project[3072], file[4096];
-static int on;
+static int on, ended;
+static long owner; /* whose log this is: a vforked child shares our memory */
 static volatile char lock;
 static char *block;          /* the mapped part of the file that is being filled */
 static size_t block_size, block_used, file_size;
@@ -200,6 +202,8 @@ static ssize_t slurp(const char *path, char *buffer, size_t size) {
 static void introduce(void) {
   static char buffer[64 << 10];
   char text[4096];
+  owner = (long)syscall(SYS_getpid);
+  ended = 0;
   snprintf(file, sizeof file, "%s/%ld-%lld.shim", folder, (long)syscall(SYS_getpid), now(CLOCK_MONOTONIC));
   snprintf(text, sizeof text, "%ld %ld", (long)syscall(SYS_getpid), (long)syscall(SYS_getppid));
   append(STARTED, text);
@@ -213,6 +217,39 @@ static void introduce(void) {
   length = slurp("/proc/self/cmdline", buffer, sizeof buffer - 1);
   buffer[length > 0 ? length : 0] = 0;
   for (ssize_t at = 0; on && at < length; at += (ssize_t)strlen(buffer + at) + 1) append(ARGUMENT, buffer + at);
+}
+
+/* VmHWM of proc(5): getrusage's maximum goes on across exec. */
+static long largest_memory(void) {
+  char buffer[4096];
+  ssize_t length = slurp("/proc/self/status", buffer, sizeof buffer - 1);
+  buffer[length > 0 ? length : 0] = 0;
+  const char *line = strstr(buffer, "VmHWM:");
+  return line ? atol(line + 6) : 0;
+}
+
+void log_end(int status) {
+  int kept = errno;
+  struct rusage usage;
+  char text[128];
+  long ticks = sysconf(_SC_CLK_TCK);
+  if (ended || syscall(SYS_getpid) != owner || syscall(SYS_getrusage, RUSAGE_SELF, &usage) != 0) return;
+  if (log_enter()) {
+    ended = 1;
+    snprintf(text, sizeof text, "%d %ld %ld %ld", status & 0xff,
+             usage.ru_utime.tv_sec * ticks + usage.ru_utime.tv_usec * ticks / 1000000,
+             usage.ru_stime.tv_sec * ticks + usage.ru_stime.tv_usec * ticks / 1000000, largest_memory());
+    take();
+    if (on) append_timed(ENDED, text);
+    give();
+    log_leave();
+  }
+  errno = kept;
+}
+
+static void at_exit(int status, void *unused) {
+  (void)unused;
+  log_end(status);
 }
 
 /* Libraries and locales that are mapped now; the C library's own opens cannot be seen by a preloaded library. */
@@ -252,6 +289,7 @@ __attribute__((constructor)) static void start(void) {
     on = 1;
     introduce();
     pthread_atfork(NULL, NULL, after_fork);
+    on_exit(at_exit, NULL);
   }
   errno = kept;
 }

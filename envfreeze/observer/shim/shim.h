@@ -43,6 +43,7 @@ enum kind {
   EXECUTED = 'E', /* about to become this program, or to start it */
   REACHED = 'C',  /* connected to address and port */
   LIBRARY = 'L',  /* mapped at the end */
+  ENDED = 'Z',    /* time, exit status, ticks of user and of system time, largest resident memory in KiB */
   CEASED = 'Q',   /* nothing more could be written down: disk or memory */
 };
 
@@ -55,6 +56,7 @@ int log_enter(void);  /* 0 when the shim is off, or at work in this thread alrea
 void log_leave(void);
 const char *log_folder(void);
 const char *in_project(const char *path); /* the part below the project folder, with its slash, or NULL */
+void log_end(int status);                 /* how this process went; told once */
 void log_write_elsewhere(enum kind kind, const char *text); /* for a child that is about to exec */
 
 /* paths.c */
