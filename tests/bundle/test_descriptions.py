@@ -101,6 +101,7 @@ def test_the_same_bundle_is_described_by_the_same_bytes() -> None:
 @pytest.fixture
 def context_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The RO-Crate context from the library instead of from the network."""
+    pytest.importorskip("rocrate_validator")
     import rdflib.plugins.shared.jsonld.context as shared
     import requests
     import rocrate
