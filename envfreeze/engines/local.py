@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import msgspec
+
 from envfreeze.determinism import _force
 from envfreeze.engines import Check, _local_isolation, _local_process, _local_sandbox
 from envfreeze.engines._local_command import Fitted, fit, with_links_moved
@@ -137,6 +139,8 @@ def _with_tapes(
     brings = state.parent / "brought"
     brings.mkdir()
     parts = {**brought(job, brings, _TAPES), STATE: state}
+    # What the variables lead to may lie elsewhere by now, as do modules on PYTHONPATH.
+    job = msgspec.structs.replace(job, environment=fitted.variables)
     if view.isolated:
         mounts = [Mount(f"{_TAPES}/{name}", source, name == STATE) for name, source in parts.items()]
         view = view._replace(mounts=(*view.mounts, *mounts))
