@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +24,13 @@ from envfreeze.store import Store
 _OCI = "application/vnd.oci.image"
 
 
-def image_members(recipe: Recipe, store: Store, folder: str, *, progress: Progress) -> Iterator[Member]:
+def image_members(
+    recipe: Recipe, store: Store, folder: str, saved: Path, *, progress: Progress
+) -> Iterator[Member]:
     """Members of ``folder`` that hold the recipe's image; it is built when the engine does not have it.
+
+    Args:
+        saved: a new folder for their content, which has to stay until they are written.
 
     Raises:
         InputError: the recipe cannot be built.
@@ -37,8 +41,6 @@ def image_members(recipe: Recipe, store: Store, folder: str, *, progress: Progre
 
     image = choose("docker").build(recipe, store, progress=progress)
     progress.step(f"saving the image {image.reference}")
-    saved = store.root / "tmp" / f"image-{recipe.environment_id[:16]}"
-    shutil.rmtree(saved, ignore_errors=True)
     saved.mkdir(parents=True)
     client = connect()
     try:

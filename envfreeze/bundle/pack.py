@@ -71,6 +71,19 @@ def pack(
         EnvironmentFailure: packages cannot be downloaded, or the engine failed.
         OSError: the bundle cannot be written.
     """
+    with Store(lock_path.parent).temporary() as scratch:
+        return _packed(lock_path, output, options, scratch, recipe_of, progress)
+
+
+def _packed(
+    lock_path: Path,
+    output: Path,
+    options: Options,
+    scratch: Path,
+    recipe_of: Callable[[Lock], Recipe],
+    progress: Progress,
+) -> Packed:
+    """``pack``, with a folder for what is there only until the archive is written."""
     project = lock_path.parent
     wanted = [checklists.find(name) for name in options.checklists]
     artifact = artifacts.read(project)
@@ -105,7 +118,8 @@ def pack(
         )
         notes += [f"{experiment.name}: {gap.what} was not captured: {gap.why}" for gap in lock.gaps]
     described = tuple(
-        _add_environment(environment, options, contents, progress) for environment in environments.values()
+        _add_environment(environment, options, contents, scratch, progress)
+        for environment in environments.values()
     )
     for checklist in wanted:
         _add_checklist(checklist, lock_path, contents)
@@ -157,31 +171,31 @@ def _describe(
 
 
 def _add_environment(
-    environment: _Environment, options: Options, contents: Contents, progress: Progress
+    environment: _Environment, options: Options, contents: Contents, scratch: Path, progress: Progress
 ) -> BundledEnvironment:
     """The Dockerfile, what it copies, and the image."""
     from envfreeze.recipe.context import write_context
 
     folder, recipe, _, store = environment
-    with store.temporary() as temporary:
-        context = temporary / "context"
-        context.mkdir()
-        write_context(recipe, store, context, buildkit=False)
-        wheels = {wheel.file: wheel.sha256 for wheel in recipe.wheels}
-        for path in sorted(context.rglob("*")):
-            name = f"{folder}/{path.relative_to(context)}"
-            if not path.is_file():
-                continue
-            digest = wheels.get(path.name)
-            if digest is None and path.stat().st_size <= _TEXT:
-                contents.add_text(name, path.read_bytes())
-            else:  # from the store, as the context is gone when the archive is written
-                digest = digest or store.add_file(path)[0]
-                contents.add(Member(name=name, source=store.path(digest), sha256=digest, what=path.name))
+    context = scratch / "contexts" / recipe.environment_id
+    context.mkdir(parents=True)
+    write_context(recipe, store, context, buildkit=False)
+    wheels = {wheel.file: wheel.sha256 for wheel in recipe.wheels}
+    for path in sorted(context.rglob("*")):
+        name = f"{folder}/{path.relative_to(context)}"
+        if not path.is_file():
+            continue
+        digest = wheels.get(path.name)
+        if digest is None and path.stat().st_size <= _TEXT:
+            contents.add_text(name, path.read_bytes())
+        else:
+            digest = digest or sha256(path)
+            contents.add(Member(name=name, source=path, sha256=digest, what=path.name))
     if options.image:
         from envfreeze.bundle.image import image_members
 
-        for member in image_members(recipe, store, f"{folder}/image", progress=progress):
+        saved = scratch / "images" / recipe.environment_id
+        for member in image_members(recipe, store, f"{folder}/image", saved, progress=progress):
             contents.add(member)
     offline = not recipe.build_tools and "--no-index" in recipe.requirements.splitlines()
     return BundledEnvironment(

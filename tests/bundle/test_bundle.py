@@ -147,6 +147,7 @@ def test_with_the_image_nothing_has_to_be_built(author: Path, tmp_path: Path) ->
 
     path = tmp_path / "paper.envfreeze.zip"
     packed = artifacts.pack(author, path, image=True)
+    assert list((author / ".envfreeze" / "tmp").iterdir()) == []
     (environment,) = packed.bundle.environments
     folder, _ = artifacts.unpack(path, tmp_path / "out")
     image = folder / environment.folder / "image"
