@@ -41,13 +41,13 @@ def envfreeze(capfd: pytest.CaptureFixture[str]) -> Iterator[Envfreeze]:
     signal.signal(signal.SIGTERM, before)
 
 
-@pytest.fixture(scope="session")
-def frozen_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cli")
+def freeze_once(folder: Path, files: dict[str, str]) -> Path:
+    """A project with these files, whose ``train.py`` was frozen in an environment without packages."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
     project = folder / "project"
     project.mkdir()
-    (project / "train.py").write_text("open('out.txt', 'w').write('1')\nprint('trained')\n")
+    for name, text in files.items():
+        (project / name).write_text(text)
     command = [
         sys.executable,
         "-m",
@@ -63,6 +63,12 @@ def frozen_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command += [str(folder / "venv" / "bin" / "python"), "train.py"]
     subprocess.run(command, cwd=project, check=True, capture_output=True)
     return project
+
+
+@pytest.fixture(scope="session")
+def frozen_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    train = "open('out.txt', 'w').write('1')\nprint('trained')\n"
+    return freeze_once(tmp_path_factory.mktemp("cli"), {"train.py": train})
 
 
 @pytest.fixture

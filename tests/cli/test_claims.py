@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from .conftest import Envfreeze
+from .conftest import Envfreeze, freeze_once
 
 CLAIMS = """\
 claims:
@@ -23,27 +22,8 @@ TRAIN = "import json\njson.dump({'accuracy': 0.95}, open('metrics.json', 'w'))\n
 
 @pytest.fixture(scope="module")
 def frozen_with_claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("claims")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
-    project = folder / "project"
-    project.mkdir()
-    (project / "train.py").write_text(TRAIN)
-    (project / "claims.yaml").write_text(CLAIMS)
-    command = [
-        sys.executable,
-        "-m",
-        "envfreeze",
-        "freeze",
-        "--offline",
-        "--vendor-limit",
-        "1",
-        "--no-dockerfile",
-        "-q",
-        "--",
-    ]
-    command += [str(folder / "venv" / "bin" / "python"), "train.py"]
-    subprocess.run(command, cwd=project, check=True, capture_output=True)
-    return project
+    files = {"train.py": TRAIN, "claims.yaml": CLAIMS}
+    return freeze_once(tmp_path_factory.mktemp("claims"), files)
 
 
 @pytest.fixture
