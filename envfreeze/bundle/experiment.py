@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from envfreeze.records import lockfile
 from envfreeze.records.artifact import BundledExperiment, Experiment
 from envfreeze.records.files import FileEntry
 from envfreeze.records.lock import Lock
-from envfreeze.report._words import size
+from envfreeze.report._words import counted, size
 from envfreeze.store import Store
 
 
@@ -71,7 +72,9 @@ def add_experiment(
         if not contents.holds(digest):
             _add_object(object_name(digest), digest, store, contents, what=what)
     tapes = _add_tapes(lock, store, folder, contents) if options.tapes else False
-    contents.add_text(f"{folder}/envfreeze.lock", lockfile.dumps(lock))
+    text = lockfile.dumps(lock)
+    contents.add_text(f"{folder}/envfreeze.lock", text)
+    swept = _add_sweeps(store, original, text, folder, contents)
     contents.add_text(f"{folder}/{POINTER}", "../..\n")
     smoke = minimal(experiment, lock, store)
     contents.add_text(f"{folder}/job.sh", job_text(_job(lock, files, smoke)))
@@ -94,6 +97,7 @@ def add_experiment(
         elsewhere=elsewhere,
         claims=described(claims),
         tapes=tapes,
+        swept=swept,
     )
 
 
@@ -198,6 +202,18 @@ def _further(lock: Lock) -> Iterator[tuple[str, str]]:
     for package in lock.packages:
         if package.patch:
             yield package.patch, f"the changes to {package.name}"
+
+
+def _add_sweeps(store: Store, original: str, text: bytes, folder: str, contents: Contents) -> tuple[str, ...]:
+    """Add the author's sweeps as those of the bundle's lock, of which ``text`` is the content; in words."""
+    from envfreeze.sweeps.files import NAME, dumps, folder_of, of_project
+
+    words = []
+    for place, sweep in of_project(store, original):
+        sweep = msgspec.structs.replace(sweep, lock=hashlib.sha256(text).hexdigest())
+        contents.add_text(f"{folder_of(Store(Path(folder)), place.name)}/{NAME}", dumps(sweep))
+        words.append(f"{counted(len(sweep.good), 'run')} over {', '.join(sweep.factors)}")
+    return tuple(words)
 
 
 def _add_tapes(lock: Lock, store: Store, folder: str, contents: Contents) -> bool:

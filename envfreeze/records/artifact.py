@@ -106,6 +106,8 @@ class BundledExperiment(Record):
     """Recorded files whose content is not in the bundle, as only its digest was recorded."""
     claims: tuple[BundledClaim, ...] = ()
     tapes: bool = False
+    swept: tuple[str, ...] = ()
+    """The author's sweeps that travel along, in words: ``16 runs over seed``."""
 
     def __post_init__(self) -> None:
         refuse_unless_name(self.name)

@@ -53,7 +53,12 @@ def save(sweep: Sweep, folder: Path) -> None:
     """Write ``sweep.json`` whole or not at all."""
     if not (folder / ".gitignore").exists():
         write(folder / ".gitignore", _IGNORED.encode())
-    write(folder / NAME, json.dumps(msgspec.to_builtins(sweep), indent=1).encode() + b"\n")
+    write(folder / NAME, dumps(sweep))
+
+
+def dumps(sweep: Sweep) -> bytes:
+    """The content of ``sweep.json``."""
+    return json.dumps(msgspec.to_builtins(sweep), indent=1).encode() + b"\n"
 
 
 def finished(folder: Path) -> dict[int, SweepRun]:
