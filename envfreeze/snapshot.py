@@ -22,7 +22,7 @@ from typing import NamedTuple
 import msgspec
 
 from envfreeze.files import CHUNK, in_parallel, naming, stop_if_told, sync_directory, write
-from envfreeze.store import Store
+from envfreeze.store import Store, is_whole
 
 FICLONE = 0x40049409
 """ioctl_ficlone(2): share the blocks of the source, on file systems that can (btrfs, XFS, bcachefs)."""
@@ -97,6 +97,7 @@ class _Taking:
         self._store, self._folder, self._digests, self._kept = store, os.fspath(folder), digests, kept
         self._objects = os.fspath(store.objects)
         self._present: set[str] = set()
+        self._whole: set[str] = set()
         self._made: dict[str, str] = {}
         self._lock = threading.Lock()
         self._number = 0
@@ -108,7 +109,7 @@ class _Taking:
         except OSError:
             return None
         digest = self._digests.get(status)
-        if digest is None or (self._kept(path, status.st_size) and not self._has(digest)):
+        if digest is None or (self._kept(path, status.st_size) and not self._has(digest, status.st_size)):
             return None
         return _taken(digest, status)
 
@@ -132,12 +133,29 @@ class _Taking:
             raise
         return UNSTABLE
 
-    def _has(self, digest: str) -> bool:
+    def _object(self, digest: str) -> str:
+        return f"{self._objects}/{digest[:2]}/{digest[2:]}"
+
+    def _has(self, digest: str, size: int) -> bool:
+        """Whether there is an object of this size: enough for a file that is not read again either."""
         if digest in self._present:
             return True
-        if not os.path.isfile(f"{self._objects}/{digest[:2]}/{digest[2:]}"):  # noqa: PTH113
+        try:
+            status = os.stat(self._object(digest))  # noqa: PTH116
+        except OSError:
+            return False
+        if not stat.S_ISREG(status.st_mode) or status.st_size != size:
             return False
         self._present.add(digest)
+        return True
+
+    def _has_whole(self, digest: str, size: int) -> bool:
+        """Whether the object's content is its own: asked when the good content is at hand to replace it."""
+        if digest in self._whole:
+            return True
+        if not self._has(digest, size) or not is_whole(Path(self._object(digest)), digest):
+            return False
+        self._whole.add(digest)
         return True
 
     def _read(self, path: str, kept: bool) -> tuple[str, os.stat_result, os.stat_result]:
@@ -150,7 +168,7 @@ class _Taking:
             if before.st_size <= _SMALL:
                 data = b"".join(_chunks(source))
                 digest = hashlib.sha256(data).hexdigest()
-                if kept and not self._has(digest):
+                if kept and not self._has_whole(digest, len(data)):
                     with self._new_file() as (target, name):
                         _write_all(target, data)
                         self._keep(target, name, digest)
@@ -177,11 +195,13 @@ class _Taking:
 
     def _keep(self, target: int, name: str, digest: str) -> None:
         os.fchmod(target, 0o444)
-        with self._lock:
-            if not self._has(digest):
-                self._present.add(digest)
-                self._made[digest] = name
-                return
+        if not self._has_whole(digest, os.fstat(target).st_size):
+            with self._lock:
+                if digest not in self._whole:
+                    self._whole.add(digest)
+                    self._present.add(digest)
+                    self._made[digest] = name
+                    return
         os.unlink(name)  # noqa: PTH108
 
     def adopt(self) -> None:
@@ -193,7 +213,7 @@ class _Taking:
         for folder in folders:
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103
         for digest, name in self._made.items():
-            os.replace(name, f"{self._objects}/{digest[:2]}/{digest[2:]}")  # noqa: PTH105
+            os.replace(name, self._object(digest))  # noqa: PTH105
         if len(folders) <= 8:
             for folder in folders:
                 sync_directory(Path(folder))

@@ -124,10 +124,10 @@ class Store:
     def add_bytes(self, data: bytes) -> str:
         """Store a short content; return its digest."""
         digest = hashlib.sha256(data).hexdigest()
-        if digest not in self:
+        if not is_whole(self.path(digest), digest):
             with self._incoming() as incoming:
                 incoming.write(data)
-                self._adopt(incoming, digest)
+                self._place(incoming, digest)
         return digest
 
     def add_stream(self, stream: IO[bytes]) -> tuple[str, int]:
@@ -153,14 +153,38 @@ class Store:
 
     def _adopt(self, incoming: IO[bytes], digest: str) -> None:
         target = self.path(digest)
-        if target.is_file():
+        if is_whole(target, digest):
             return
+        self._place(incoming, digest)
+
+    def _place(self, incoming: IO[bytes], digest: str) -> None:
+        """Give a content its name; what lay there before, damaged, is replaced in one step."""
+        target = self.objects / digest[:2] / digest[2:]
         incoming.flush()
         os.fchmod(incoming.fileno(), 0o444)
         os.fsync(incoming.fileno())
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(incoming.name, target)  # noqa: PTH105 - a name, not a Path
         sync_directory(target.parent)
+
+    def restore(self, digest: str, content: Iterable[bytes]) -> bool:
+        """Put a missing or damaged object back, if ``content`` is its content; False when it is not.
+
+        An object that is whole is never written; a damaged one stays until its content is there and synced.
+
+        Raises:
+            OSError: the store cannot be written.
+        """
+        found = hashlib.sha256()
+        with self._incoming() as incoming:
+            for chunk in content:
+                found.update(chunk)
+                incoming.write(chunk)
+            if found.hexdigest() != digest:
+                return False
+            if not is_whole(self.path(digest), digest):
+                self._place(incoming, digest)
+        return True
 
     def verified(self, digest: str, *, what: str) -> Path:
         """Path of an object whose content was just checked against its name.
@@ -172,12 +196,13 @@ class Store:
         if not path.is_file():
             raise InputError(
                 f"{what} is missing from the store: no {path}.",
-                hint="Copy .envfreeze/ together with envfreeze.lock, or freeze again.",
+                hint="Copy .envfreeze/ together with envfreeze.lock, run: envfreeze store verify --repair, "
+                "or freeze again.",
             )
         if sha256(path) != digest:
             raise InputError(
                 f"{what} is damaged in the store: the content of {path} does not match its digest.",
-                hint="Delete that file and restore it from a copy of .envfreeze/, or freeze again.",
+                hint="Run: envfreeze store verify --repair [BUNDLE OR COPY OF THE FOLDER]",
             )
         return path
 
@@ -186,7 +211,7 @@ class Store:
         ordered = tuple(sorted(entries, key=lambda entry: entry.path))
         if not ordered:
             return FileSet()
-        data = json.dumps(msgspec.to_builtins(ordered), indent=0, ensure_ascii=True).encode()
+        data = list_of(ordered)
         return FileSet(
             count=len(ordered),
             size=sum(entry.size for entry in ordered),
@@ -258,6 +283,19 @@ class Store:
                 yield
             finally:
                 stream.truncate(0)
+
+
+def list_of(entries: Iterable[FileEntry]) -> bytes:
+    """The list of a set's files, as it is stored."""
+    return json.dumps(msgspec.to_builtins(tuple(entries)), indent=0, ensure_ascii=True).encode()
+
+
+def is_whole(path: Path, digest: str) -> bool:
+    """Whether a file is there and has this content."""
+    try:
+        return path.is_file() and sha256(path) == digest
+    except OSError:  # a block of the disk cannot be read
+        return False
 
 
 _HOST = os.uname().nodename

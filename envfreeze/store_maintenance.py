@@ -14,12 +14,13 @@ from pathlib import Path
 import msgspec
 
 from envfreeze.errors import InputError
-from envfreeze.files import in_parallel, sha256
+from envfreeze.files import in_parallel
 from envfreeze.observer.outputs import printable
 from envfreeze.records import lockfile
 from envfreeze.records.base import Bytes, Record, Sha256
+from envfreeze.records.files import FileEntry, FileSet
 from envfreeze.records.lock import Lock
-from envfreeze.store import Store
+from envfreeze.store import Store, is_whole
 from envfreeze.store_tapes import StoredTapes, is_damaged, remove, stored_tapes
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -32,6 +33,15 @@ class StoredObject(Record, omit_defaults=False):
     size: Bytes = 0
     used_by: tuple[str, ...] = ()
     """What refers to it, in words; nothing does when this is empty."""
+
+
+class RepairedObject(Record, omit_defaults=False):
+    """A content that was damaged or missing, and was put back."""
+
+    sha256: Sha256
+    used_by: tuple[str, ...] = ()
+    source: str = ""
+    """Where its content was found, in words."""
 
 
 class Maintained(Record, omit_defaults=False):
@@ -48,6 +58,8 @@ class Maintained(Record, omit_defaults=False):
     """Randomness and times of recorded runs; not part of ``count`` and ``size``."""
     damaged_tapes: tuple[str, ...] = ()
     """Those that a replay would not play, by their manifests."""
+    repaired: tuple[RepairedObject, ...] = ()
+    """What was damaged or missing and is whole again; no longer in ``damaged`` or ``missing``."""
 
 
 def contents(store: Store) -> Maintained:
@@ -58,27 +70,32 @@ def contents(store: Store) -> Maintained:
         for digest, size in _objects(store)
     ]
     present = {item.sha256 for item in found}
+    for digest in sorted(uses.keys() - present):
+        if digest in store:  # in the bundle that this folder is an experiment of
+            size = store.path(digest).stat().st_size
+            found.append(StoredObject(sha256=digest, size=size, used_by=tuple(uses[digest])))
+            present.add(digest)
     missing = [
         StoredObject(sha256=digest, used_by=tuple(names))
         for digest, names in sorted(uses.items())
         if digest not in present
     ]
     summed = _summed(sorted(found, key=lambda item: (-item.size, item.sha256)), missing=missing)
-    return msgspec.structs.replace(summed, tapes=stored_tapes(store, list(_locks(store, strict=False))))
+    return msgspec.structs.replace(summed, tapes=stored_tapes(store, list(locks_of(store))))
 
 
-def verify(store: Store) -> Maintained:
-    """Hold every object's content against its digest; ``damaged`` and ``missing`` say what is wrong."""
+def verify(store: Store, *, whole: set[str] | None = None) -> Maintained:
+    """Hold every object's content against its digest; ``damaged`` and ``missing`` say what is wrong.
+
+    Args:
+        whole: digests of objects that were seen to be whole just now; those found whole here are added.
+    """
     found = contents(store)
-
-    def is_whole(item: StoredObject) -> bool:
-        try:
-            return sha256(store.path(item.sha256)) == item.sha256
-        except OSError:
-            return False
-
-    whole = in_parallel(is_whole, found.objects)
-    damaged = tuple(item.sha256 for item, good in zip(found.objects, whole, strict=True) if not good)
+    whole = set() if whole is None else whole
+    unseen = [item.sha256 for item in found.objects if item.sha256 not in whole]
+    good = in_parallel(lambda digest: is_whole(store.path(digest), digest), unseen)
+    whole |= {digest for digest, is_good in zip(unseen, good, strict=True) if is_good}
+    damaged = tuple(item.sha256 for item in found.objects if item.sha256 not in whole)
     tapes = tuple(item.manifest for item in found.tapes if is_damaged(store, item))
     return msgspec.structs.replace(found, damaged=damaged, damaged_tapes=tapes)
 
@@ -99,7 +116,7 @@ def prune(store: Store, *, dry_run: bool = False) -> Maintained:
         unused = [
             StoredObject(sha256=digest, size=size) for digest, size in _objects(store) if digest not in uses
         ]
-        locks = list(_locks(store, strict=True))
+        locks = list(locks_of(store, strict=True))
         tapes = tuple(item for item in stored_tapes(store, locks) if not item.used_by)
         if not dry_run:
             for unplayed in tapes:
@@ -146,12 +163,8 @@ def references(store: Store, *, strict: bool = False) -> dict[str, list[str]]:
         if digest is not None and who not in (names := uses.setdefault(digest, [])):
             names.append(who)
 
-    for name, lock in _locks(store, strict=strict):
-        try:
-            _uses_of_lock(lock, store, name, use)
-        except (InputError, OSError):
-            if strict:
-                raise
+    for name, lock in locks_of(store, strict=strict):
+        _uses_of_lock(lock, store, name, use, strict=strict)
     for record in sorted(store.root.glob("runs/*/run.json")):
         for digest in _DIGEST.findall(record.read_text(errors="replace")):
             if digest in store:
@@ -159,7 +172,7 @@ def references(store: Store, *, strict: bool = False) -> dict[str, list[str]]:
     return uses
 
 
-def _locks(store: Store, *, strict: bool) -> Iterator[tuple[str, Lock]]:
+def locks_of(store: Store, *, strict: bool = False) -> Iterator[tuple[str, Lock]]:
     """Names and contents of the locks in the project folder.
 
     Raises:
@@ -181,7 +194,9 @@ def _is_ours(path: Path) -> bool:
     return path.name == lockfile.NAME or b"\nenvfreeze_lock:" in b"\n" + path.read_bytes()
 
 
-def _uses_of_lock(lock: Lock, store: Store, name: str, use: Callable[[str | None, str], None]) -> None:
+def _uses_of_lock(
+    lock: Lock, store: Store, name: str, use: Callable[[str | None, str], None], *, strict: bool
+) -> None:
     named: set[str | None] = set()
 
     def use_here(digest: str | None, what: str) -> None:
@@ -191,7 +206,7 @@ def _uses_of_lock(lock: Lock, store: Store, name: str, use: Callable[[str | None
     if lock.run is not None:
         for what, files in (("file", lock.run.files), ("output", lock.run.outputs)):
             use_here(files.manifest, f"the list of {what}s")
-            for entry in store.entries(files, what=f"{what}s"):
+            for entry in _entries(store, files, what, strict=strict):
                 use_here(entry.sha256 if entry.origin is None else None, f"{what} {entry.path}")
         use_here(lock.run.stdout.sha256, "standard output")
         use_here(lock.run.stderr.sha256, "standard error")
@@ -199,9 +214,23 @@ def _uses_of_lock(lock: Lock, store: Store, name: str, use: Callable[[str | None
     for package in lock.packages:
         use_here(package.sha256 if package.vendored else None, f"{package.name} {package.version}")
         use_here(package.patch, f"changes to {package.name}")
+    for archive in lock.conda.packages if lock.conda is not None else ():
+        use_here(archive.sha256 if archive.vendored else None, f"{archive.name} {archive.version}")
+    for entry in (*lock.system.files, *([lock.claims] if lock.claims else [])):
+        use_here(entry.sha256 if entry.origin is None else None, f"file {entry.path}")
     if lock.git is not None:
         use_here(lock.git.diff, "uncommitted changes")
     # What any other field refers to is needed as well.
     for digest in _DIGEST.findall(msgspec.json.encode(lock).decode()):
         if digest not in named and digest in store:
             use_here(digest, "the lock itself")
+
+
+def _entries(store: Store, files: FileSet, what: str, *, strict: bool) -> tuple[FileEntry, ...]:
+    """All files of a set; none when their list is lost, which is a fault of its own, unless ``strict``."""
+    try:
+        return store.entries(files, what=f"{what}s")
+    except (InputError, OSError):
+        if strict:
+            raise
+        return ()

@@ -75,7 +75,7 @@ def _write(archive: zipfile.ZipFile, member: Member) -> None:
     if member.sha256 and digest.hexdigest() != member.sha256:
         raise InputError(
             f"{member.what or member.name} is damaged: {member.source} does not have its recorded content.",
-            hint="Run: envfreeze store verify",
+            hint="Run: envfreeze store verify --repair",
         )
 
 

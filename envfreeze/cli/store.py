@@ -41,29 +41,68 @@ def list_(project: Path, as_json: bool, quiet: bool, verbose: bool) -> int:
     return 0
 
 
-@store.command("verify", epilog="Example:  envfreeze store verify")
+@store.command(
+    "verify",
+    epilog="\b\nExamples:\n  envfreeze store verify\n  envfreeze store verify --repair paper.envfreeze.zip",
+)
+@click.argument("sources", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="[BUNDLE]...")
 @_PROJECT
+@click.option("--repair", is_flag=True, help="Put back what is damaged or missing from where it still lies.")
+@click.option("--offline", is_flag=True, help="Ask no package index for wheels.")
 @output_options
-def verify(project: Path, as_json: bool, quiet: bool, verbose: bool) -> int:
-    """Check every stored content against its digest; exit with 1 when one is damaged or missing."""
-    from envfreeze.store_maintenance import verify as verified
+def verify(
+    sources: tuple[Path, ...],
+    project: Path,
+    repair: bool,
+    offline: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Check every stored content against its digest; exit with 1 when one is damaged or missing.
 
-    found = verified(_store(project))
+    With --repair a content is taken from a BUNDLE or another frozen folder that is named, from the file that
+    it was recorded from, from a replay that reproduced it, or, for packages, from the index. It is used only
+    when its digest is right, and what is whole is never written.
+    """
+    from envfreeze.cli._common import Terminal
+    from envfreeze.store_maintenance import verify as verified
+    from envfreeze.store_repair import repair as repaired
+
+    if sources and not repair:
+        raise click.UsageError("a bundle is named to take contents from: add --repair.")
+    progress = Terminal(quiet=quiet, verbose=verbose)
+    kept = _store(project)
+    found = repaired(kept, sources, offline=offline, progress=progress) if repair else verified(kept)
     if as_json:
         emit(found)
     else:
-        used_by = {item.sha256: item.used_by for item in found.objects}
-        for digest in found.damaged:
-            click.echo(printable(f"damaged  {digest[:12]}  {_users(used_by[digest])}"))
-        for item in found.missing:
-            click.echo(printable(f"missing  {item.sha256[:12]}  {_users(item.used_by)}"))
-        for manifest in found.damaged_tapes:
-            click.echo(f"damaged  {manifest[:12]}  tapes")
-        damaged = len(found.damaged) + len(found.damaged_tapes)
-        wrong = damaged + len(found.missing)
-        verdict = f"{damaged} damaged, {len(found.missing)} missing" if wrong else "all whole"
-        _say(f"{_total(found)}: {verdict}.", quiet=quiet)
+        _print_faults(found, lost=repair)
+        _say(f"{_total(found)}: {_verdict(found)}.", quiet=quiet)
     return 1 if found.damaged or found.missing or found.damaged_tapes else 0
+
+
+def _print_faults(found: Maintained, *, lost: bool) -> None:
+    """One line a content: which it is, and all that need it."""
+    used_by = {item.sha256: item.used_by for item in found.objects}
+    for item in found.repaired:
+        source = f"  from {item.source}" if item.source else ""
+        click.echo(printable(f"repaired  {item.sha256[:12]}  {_all_users(item.used_by)}{source}"))
+    damaged, missing = ("lost    ", "lost    ") if lost else ("damaged", "missing")
+    for digest in found.damaged:
+        click.echo(printable(f"{damaged}  {digest[:12]}  {_all_users(used_by[digest])}"))
+    for entry in found.missing:
+        click.echo(printable(f"{missing}  {entry.sha256[:12]}  {_all_users(entry.used_by)}"))
+    for manifest in found.damaged_tapes:
+        click.echo(f"{damaged}  {manifest[:12]}  tapes")
+
+
+def _verdict(found: Maintained) -> str:
+    damaged = len(found.damaged) + len(found.damaged_tapes)
+    words = [f"{len(found.repaired)} repaired"] if found.repaired else []
+    if damaged or found.missing:
+        words += [f"{damaged} damaged", f"{len(found.missing)} missing"]
+    return ", ".join(words or ["all whole"])
 
 
 @store.command("prune", epilog="Example:  envfreeze store prune --dry-run")
@@ -118,6 +157,12 @@ def _print_tapes(tapes: tuple[StoredTapes, ...]) -> None:
 def _users(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{names[0]}{more}" if names else "nothing refers to it"
+
+
+def _all_users(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "") or _users(
+        names
+    )
 
 
 def _total(found: Maintained) -> str:

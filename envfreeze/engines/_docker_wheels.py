@@ -19,6 +19,7 @@ from envfreeze.files import user_cache
 from envfreeze.probes._index import Index, IndexFile, Unreachable
 from envfreeze.probes.pip import DEFAULT_INDEX, Configuration
 from envfreeze.progress import Progress
+from envfreeze.records.environment import Package
 from envfreeze.records.recipe import Recipe
 
 WHEELS = "/tmp/envfreeze/wheels"  # noqa: S108 - a path in the image
@@ -52,6 +53,22 @@ def download(recipe: Recipe, pip: Configuration, *, progress: Progress) -> dict[
                 path = _fetch(wanted, index)
             found[path.name] = path
     return found
+
+
+def fetch(package: Package, pip: Configuration) -> Path:
+    """One package's recorded file, from the user's cache or the index.
+
+    Raises:
+        InputError: an index does not have a file with the recorded digest.
+        EnvironmentFailure: an index cannot be reached, or refuses.
+    """
+    import msgspec
+
+    digest = str(package.sha256)
+    indexes = (*pip.extra_indexes, *([package.index] if package.index else []), DEFAULT_INDEX)
+    index = Index(msgspec.structs.replace(pip, extra_indexes=tuple(dict.fromkeys(indexes)), no_index=False))
+    url = package.url if package.source == "url" else None
+    return _cached(digest) or _fetch(_Wanted(package.name, package.version, url, digest), index)
 
 
 def offline_requirements(requirements: str, downloaded: Mapping[str, Path]) -> str:
