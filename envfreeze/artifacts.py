@@ -30,6 +30,7 @@ def pack(
     tapes: bool = False,
     minimal: tuple[str, ...] = (),
     checklists: Iterable[str] = (),
+    sign: Path | str | None = None,
     allow: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Packed:
@@ -44,6 +45,7 @@ def pack(
         tapes: recorded randomness travels along.
         minimal: a command that shows within minutes that the one experiment works.
         checklists: venues whose checklists are filled in (see ``envfreeze.bundle.checklists``).
+        sign: a private key of ssh-keygen or minisign, which signs the bundle's digests.
         allow: ``FINGERPRINT=REASON`` of what looks like a secret and is none.
 
     Raises:
@@ -67,20 +69,28 @@ def pack(
         tapes=tapes,
         minimal=minimal,
         checklists=tuple(checklists),
+        sign=None if sign is None else str(sign),
         allowed=parse_allowed(allow),
     )
     return packing.pack(path, target, options, recipe_of=recipe_of, progress=progress or Silent())
 
 
-def verify(bundle: Path | str, *, progress: Progress | None = None) -> Verification:
-    """Check every content of a bundle, and say what is needed from elsewhere.
+def verify(
+    bundle: Path | str, *, signers: Path | str | None = None, progress: Progress | None = None
+) -> Verification:
+    """Check every content of a bundle and its signature, and say what is needed from elsewhere.
+
+    Args:
+        signers: whose keys count: ``allowed_signers`` of ssh-keygen(1), or a public key of minisign.
 
     Raises:
-        InputError: it is no bundle, or built to do harm.
+        InputError: it is no bundle, or built to do harm; ``signers`` cannot be read.
     """
     from envfreeze.bundle.verify import verify as verified
 
-    return verified(Path(bundle), progress=progress or Silent())
+    return verified(
+        Path(bundle), signers=None if signers is None else Path(signers), progress=progress or Silent()
+    )
 
 
 def unpack(

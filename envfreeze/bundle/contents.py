@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from envfreeze.bundle.archive import Member
@@ -72,9 +72,12 @@ class Contents:
             return self._size(self._members[self._places[member.sha256]])
         return member.source.stat().st_size if member.source else len(member.data)
 
-    def members(self) -> Iterator[Member]:
-        """All of them in the order of their names, and last their digests."""
+    def members(self, sign: Callable[[bytes], tuple[str, bytes]] | None = None) -> Iterator[Member]:
+        """All of them in the order of their names, and last their digests and the signature of these."""
         ordered = sorted(self._members.values(), key=lambda member: member.name)
         sums = "".join(f"{member.sha256}  {member.name}\n" for member in ordered)
         yield from ordered
         yield Member(name=SUMS, data=sums.encode())
+        if sign is not None:
+            name, signature = sign(sums.encode())
+            yield Member(name=name, data=signature)

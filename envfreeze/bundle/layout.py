@@ -6,6 +6,8 @@ import unicodedata
 from pathlib import PurePosixPath
 
 SUMS = "SHA256SUMS"
+SIGNATURES = (f"{SUMS}.sig", f"{SUMS}.minisig")
+"""Signatures of ``SHA256SUMS``, by ssh-keygen and by minisign; the digests do not list them."""
 MANIFEST = "bundle.json"
 POINTER = ".envfreeze/bundle"
 """In an experiment's folder: a file that says where the bundle's root is, relative to that folder."""

@@ -21,5 +21,7 @@ class Options(Record):
     """A short run of the one experiment; several have theirs in ``artifact.yaml``."""
     checklists: tuple[str, ...] = ()
     """Venues whose checklists are filled in."""
+    sign: str | None = None
+    """File of the key that signs the digests."""
     allowed: tuple[AllowedSecret, ...] = ()
     """What looks like a secret and is none."""

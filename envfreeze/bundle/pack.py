@@ -19,6 +19,7 @@ from envfreeze.bundle.descriptions import Described, describe
 from envfreeze.bundle.experiment import add_experiment
 from envfreeze.bundle.layout import MANIFEST
 from envfreeze.bundle.options import Options
+from envfreeze.bundle.signing import signing_with
 from envfreeze.bundle.texts import Texts, texts
 from envfreeze.files import sha256
 from envfreeze.progress import Progress
@@ -85,6 +86,7 @@ def _packed(
 ) -> Packed:
     """``pack``, with a folder for what is there only until the archive is written."""
     project = lock_path.parent
+    sign = signing_with(Path(options.sign)) if options.sign is not None else None
     wanted = [checklists.find(name) for name in options.checklists]
     artifact = artifacts.read(project)
     contents = Contents()
@@ -135,7 +137,7 @@ def _packed(
         contents.add_text(name, text)
     contents.add_text(MANIFEST, json.dumps(msgspec.to_builtins(bundle), indent=2) + "\n")
     progress.step(f"writing {output.name}")
-    archive.write(output, contents.members())
+    archive.write(output, contents.members(sign))
     return Packed(path=str(output), size=output.stat().st_size, bundle=bundle, notes=tuple(notes))
 
 

@@ -20,7 +20,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from envfreeze.bundle.layout import MANIFEST, SUMS, is_plain, key
+from envfreeze.bundle.layout import MANIFEST, SIGNATURES, SUMS, is_plain, key
 from envfreeze.errors import InputError
 from envfreeze.files import CHUNK
 from envfreeze.records.artifact import BUNDLE_VERSION, Bundle
@@ -215,7 +215,7 @@ class Reader:
         return b"".join(self.chunks(name))
 
     def _check_against_sums(self) -> None:
-        present = {*self.files, *self.links} - {SUMS}
+        present = {*self.files, *self.links} - {SUMS, *(self.files.keys() & SIGNATURES)}
         for name in sorted(present - self.sums.keys()):
             raise self._refuse(f"{shown(name)} is not listed in {SUMS}")
         for name in sorted(self.sums.keys() - present):

@@ -6,26 +6,30 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from envfreeze.bundle.layout import SUMS
+from envfreeze.bundle.layout import SIGNATURES, SUMS
 from envfreeze.bundle.reading import Reader
 from envfreeze.errors import InputError
 from envfreeze.progress import Progress
 from envfreeze.records import lockfile
-from envfreeze.records.artifact import Bundle, BundledExperiment, Finding, Verification
+from envfreeze.records.artifact import Bundle, BundledExperiment, Finding, Signature, Verification
 from envfreeze.records.files import FileSet
 from envfreeze.records.lock import Lock
 
 
-def verify(path: Path, *, progress: Progress) -> Verification:
+def verify(path: Path, *, signers: Path | None = None, progress: Progress) -> Verification:
     """Check every content of a bundle against its digest, and what its locks need; nothing is unpacked.
 
     Raises:
-        InputError: it is no bundle, or built to do harm.
+        InputError: it is no bundle, or built to do harm; ``signers`` cannot be read.
     """
     with Reader(path) as reader:
         progress.step(f"checking {path.name}")
         damaged = list(_damaged(reader))
         findings = damaged or list(_findings(reader))
+        signature = _signature(reader, signers)
+        if signature.state == "bad":
+            why = f"it is not of these digests ({signature.why})"
+            findings.append(Finding(level="damaged", what="the signature", why=why))
         return Verification(
             path=str(path),
             whole=not any(finding.level == "damaged" for finding in findings),
@@ -33,7 +37,18 @@ def verify(path: Path, *, progress: Progress) -> Verification:
             members=len(reader.files) + len(reader.links),
             size=reader.size,
             findings=tuple(findings),
+            signature=signature,
         )
+
+
+def _signature(reader: Reader, signers: Path | None) -> Signature:
+    from envfreeze.bundle.signing import MAX_SIGNATURE, check
+
+    names = [name for name in SIGNATURES if name in reader.files]
+    for name in names:
+        if reader.files[name].file_size > MAX_SIGNATURE:
+            return Signature(state="bad", why=f"{name} is larger than any signature is")
+    return check(reader.read(SUMS), {name: reader.read(name) for name in names}, signers)
 
 
 def _damaged(reader: Reader) -> Iterator[Finding]:

@@ -51,6 +51,12 @@ from envfreeze.cli._common import LOCK, Terminal, emit, output_options, words_of
     help="Write the README of the bundle into the project (ARTIFACT.md), for you to edit; packs nothing.",
 )
 @click.option(
+    "--sign",
+    metavar="KEY",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Sign the bundle with a private key of ssh-keygen or minisign.",
+)
+@click.option(
     "--allow",
     metavar="ID=REASON",
     multiple=True,
@@ -67,6 +73,7 @@ def pack(
     minimal: str,
     checklists: tuple[str, ...],
     write_readme: bool,
+    sign: Path | None,
     allow: tuple[str, ...],
     as_json: bool,
     quiet: bool,
@@ -95,6 +102,7 @@ def pack(
         tapes=with_tapes,
         minimal=words_of(minimal, "--minimal"),
         checklists=checklists,
+        sign=sign,
         allow=allow,
         progress=Terminal(quiet=quiet, verbose=verbose),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from envfreeze.records.base import Bytes, Record, Seconds, Sha256
 
@@ -144,6 +144,19 @@ class Finding(Record):
     why: str = ""
 
 
+class Signature(Record, omit_defaults=False):
+    """What the signature of a bundle's digests says."""
+
+    state: Literal["unsigned", "signed", "unknown", "bad", "unchecked"]
+    """``signed``: by somebody whom the reader's file of signers names; ``unknown``: sound, by a key that it
+    does not name; ``bad``: not of these digests; ``unchecked``: the tool is not there."""
+    tool: str = ""
+    key: str = ""
+    """Kind and fingerprint."""
+    signer: str = ""
+    why: str = ""
+
+
 class Verification(Record, omit_defaults=False):
     """The result of ``verify``."""
 
@@ -155,6 +168,7 @@ class Verification(Record, omit_defaults=False):
     members: int = 0
     size: Bytes = 0
     findings: tuple[Finding, ...] = ()
+    signature: Signature = Signature(state="unsigned")
 
 
 Json = dict[str, Any]
