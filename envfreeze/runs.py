@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from envfreeze.errors import InputError
 from envfreeze.files import in_parallel, sha256, write
 from envfreeze.observer.outputs import matches
 from envfreeze.probes.cpu import describe
+from envfreeze.records import runfile
 from envfreeze.records.comparison import Comparison
 from envfreeze.records.files import FileEntry, FileSet, StreamEntry
 from envfreeze.records.lock import Lock
@@ -132,8 +132,11 @@ def _only_matching(outputs: dict[str, T], patterns: Sequence[str]) -> dict[str, 
     return {path: value for path, value in outputs.items() if matches(path, patterns)}
 
 
-def original_side(lock: Lock, store: Store) -> tuple[Side, Mapping[str, str]]:
+def original_side(lock: Lock, store: Store, *, verify: bool = True) -> tuple[Side, Mapping[str, str]]:
     """The original's outputs in the store, and why some of them cannot be compared.
+
+    Args:
+        verify: read each content to see that it is the recorded one; needed for a verdict, not for a picture.
 
     Raises:
         InputError: the store's list of the outputs is missing or damaged.
@@ -143,8 +146,9 @@ def original_side(lock: Lock, store: Store) -> tuple[Side, Mapping[str, str]]:
 
     def locate(item: tuple[str, str]) -> tuple[str, Path | None]:
         path, digest = item
+        what = f"the original {path}"
         try:
-            return path, store.verified(digest, what=f"the original {path}")
+            return path, store.verified(digest, what=what) if verify else store.located(digest, what=what)
         except InputError as error:
             uncompared[path] = str(error)
             return path, None
@@ -172,8 +176,7 @@ def keep(run: Run, unfinished: Path, store: Store) -> Run:
     """
     final = store.root / "runs" / run.id
     run = msgspec.structs.replace(run, folder=str(final))
-    text = json.dumps(msgspec.to_builtins(run), indent=2)
-    write(unfinished / "run.json", text.encode() + b"\n")
+    write(unfinished / runfile.NAME, runfile.dumps(run))
     final.parent.mkdir(exist_ok=True)
     shutil.move(unfinished, final)
     final.chmod(0o755)

@@ -186,11 +186,11 @@ class Store:
                 self._place(incoming, digest)
         return True
 
-    def verified(self, digest: str, *, what: str) -> Path:
-        """Path of an object whose content was just checked against its name.
+    def located(self, digest: str, *, what: str) -> Path:
+        """Path of an object, whose content is not read.
 
         Raises:
-            InputError: the object is missing or damaged; ``what`` names it for the user.
+            InputError: the object is missing; ``what`` names it for the user.
         """
         path = self.path(digest)
         if not path.is_file():
@@ -199,6 +199,15 @@ class Store:
                 hint="Copy .envfreeze/ together with envfreeze.lock, run: envfreeze store verify --repair, "
                 "or freeze again.",
             )
+        return path
+
+    def verified(self, digest: str, *, what: str) -> Path:
+        """Path of an object whose content was just checked against its name.
+
+        Raises:
+            InputError: the object is missing or damaged; ``what`` names it for the user.
+        """
+        path = self.located(digest, what=what)
         if sha256(path) != digest:
             raise InputError(
                 f"{what} is damaged in the store: the content of {path} does not match its digest.",

@@ -170,20 +170,11 @@ def _located(entry: FileEntry, store: Store) -> Path:
     here = store.root.parent / entry.path
     if digest not in store and here.is_file() and sha256(here) == digest:
         return here
-    return _object(digest, store, entry.path)
-
-
-def _object(digest: str, store: Store, what: str) -> Path:
-    if digest not in store:
-        raise InputError(
-            f"{what} is missing from the store: no {store.path(digest)}.",
-            hint="Copy .envfreeze/ together with envfreeze.lock, or freeze again.",
-        )
-    return store.path(digest)
+    return store.located(digest, what=entry.path)
 
 
 def _add_object(name: str, digest: str, store: Store, contents: Contents, *, what: str) -> None:
-    contents.add(Member(name=name, source=_object(digest, store, what), sha256=digest, what=what))
+    contents.add(Member(name=name, source=store.located(digest, what=what), sha256=digest, what=what))
 
 
 def _further(lock: Lock) -> Iterator[tuple[str, str]]:

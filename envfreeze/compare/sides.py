@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from envfreeze.errors import InputError
+from envfreeze.records import runfile
 from envfreeze.records.base import Record
-from envfreeze.records.run import Run
 
 LEFT_OUT = frozenset({".git", ".envfreeze"})
 """Folders that are no outputs of anybody."""
@@ -57,12 +54,9 @@ def side_of_folder(path: Path) -> Side:
 
 def _run(path: Path) -> Side | None:
     """The side of a recorded run; None when the folder is none."""
-    record = path / "run.json"
-    if not record.is_file():
-        return None
     try:
-        run = msgspec.convert(json.loads(record.read_bytes()), Run)
-    except (ValueError, RecursionError, msgspec.ValidationError):
+        run = runfile.read(path)
+    except InputError:
         return None
     return side_of_run(path, str(path), run.exit_status)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-
-import msgspec
 
 import envfreeze
 from envfreeze.compare.sides import Side, side_of_folder, side_of_run
 from envfreeze.errors import InputError
 from envfreeze.files import in_parallel
-from envfreeze.records import lockfile
+from envfreeze.records import lockfile, runfile
 from envfreeze.records.claims import ClaimResult
 from envfreeze.records.comparison import Comparison, OutputComparison
 from envfreeze.records.lock import Lock
@@ -27,6 +25,7 @@ from envfreeze.report._seeds import distributions
 from envfreeze.report._sentence import sentence
 from envfreeze.report._tapes import first_hint
 from envfreeze.report._words import counted, duration, size
+from envfreeze.runs import original_side
 from envfreeze.store import Store
 
 MAX_ILLUSTRATED = 24
@@ -39,39 +38,21 @@ def latest_run(project: Path) -> Path:
     Raises:
         InputError: nothing was replayed there yet.
     """
-    runs = project / ".envfreeze" / "runs"
-    found = sorted(runs.glob("*/run.json"), key=lambda path: path.parent.name) if runs.is_dir() else []
+    found = runfile.of_project(project)
     if not found:
         raise InputError(f"{project} holds no replay to report on.", hint="Run: envfreeze replay")
-    return found[-1].parent
+    return found[0]
 
 
 def newest_of(lock_path: Path) -> Path | None:
     """Folder of the newest replay of exactly this lock with its recorded code; None without one."""
     digest = hashlib.sha256(lock_path.read_bytes()).hexdigest()
-    for path in sorted((lock_path.parent / ".envfreeze" / "runs").glob("*/run.json"), reverse=True):
-        try:
-            run = read_run(path.parent)
-        except InputError:
-            continue
-        if run.lock == digest and run.code == "recorded" and run.comparison:
-            return path.parent
+    for folder in runfile.of_project(lock_path.parent):
+        with contextlib.suppress(InputError):
+            run = runfile.read(folder)
+            if run.lock == digest and run.code == "recorded" and run.comparison:
+                return folder
     return None
-
-
-def read_run(folder: Path) -> Run:
-    """The record of a replay.
-
-    Raises:
-        InputError: the folder holds none, or a damaged one.
-    """
-    path = folder / "run.json"
-    try:
-        return msgspec.convert(json.loads(path.read_bytes()), Run)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {(error.strerror or 'error').lower()}.") from None
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise InputError(f"{path} is no record of a replay: {error}.") from None
 
 
 def report_on_run(folder: Path, required: Verdict = Verdict.EQUIVALENT) -> Report:
@@ -80,7 +61,7 @@ def report_on_run(folder: Path, required: Verdict = Verdict.EQUIVALENT) -> Repor
     Raises:
         InputError: there is no such replay, it compared nothing, or the project's lock is unusable.
     """
-    run = read_run(folder)
+    run = runfile.read(folder)
     if not isinstance(run.comparison, Comparison):
         raise InputError(
             f"the replay {run.id} ran another command and compared nothing.", hint="Run: envfreeze replay"
@@ -171,20 +152,10 @@ def report_on_difference(
 
 def _original(lock: Lock, store: Store) -> Side:
     """What the store has of the original's outputs; what it lacks is not illustrated."""
-    assert lock.run is not None
-    files: dict[str, Path] = {}
     try:
-        entries = store.entries(lock.run.outputs, what="original outputs")
+        return original_side(lock, store, verify=False)[0]
     except InputError:
         return Side(label="original")
-    wanted = [(entry.path, entry.sha256) for entry in entries if entry.sha256]
-    wanted += [("<stdout>", lock.run.stdout.sha256), ("<stderr>", lock.run.stderr.sha256)]
-    for path, digest in wanted:
-        here = store.path(digest)
-        if here.is_file():
-            files[path] = here
-    streams = files.pop("<stdout>", None), files.pop("<stderr>", None)
-    return Side(label="original", files=files, stdout=streams[0], stderr=streams[1])
 
 
 def _outputs(comparison: Comparison, original: Side, replay: Side) -> tuple[OutputReport, ...]:

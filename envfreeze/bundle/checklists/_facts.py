@@ -241,10 +241,11 @@ def _claims(frozen: Sequence[Frozen]) -> Iterator[tuple[Frozen, tuple[ClaimResul
 
 def _replay(one: Frozen) -> tuple[bool, str]:
     """Whether the newest replay of exactly this lock agrees, and its verdict in words; empty without one."""
-    from envfreeze.report.assemble import newest_of, read_run
+    from envfreeze.records import runfile
+    from envfreeze.report.assemble import newest_of
 
     folder = newest_of(one.path)
-    run = read_run(folder) if folder is not None else None
+    run = runfile.read(folder) if folder is not None else None
     if run is None or not run.comparison:
         return False, ""
     words = f"{one.experiment.name}: {run.comparison.verdict} with engine {run.engine}, {run.started}"
