@@ -14,8 +14,8 @@ slow:
 	.venv/bin/pytest -m slow
 
 fuzz:  # each parser for ten minutes, guided by coverage; needs atheris (pip install atheris)
-	for parser in json jsonl yaml toml ini csv text npy pickle torch safetensors zip tar compressed xml pdf picture hdf5 columnar sqlite onnx events ubjson mat elf notebook lightgbm; do \
-		.venv/bin/python tests/fuzz/test_fuzz.py $$parser -max_total_time=600 || exit 1; done
+	for parser in $$(.venv/bin/python tests/fuzz/parsers.py); do \
+		.venv/bin/python tests/fuzz/fuzz.py $$parser -max_total_time=600 || exit 1; done
 
 bench:
 	.venv/bin/python benchmarks/run.py

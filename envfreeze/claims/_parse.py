@@ -16,7 +16,7 @@ from envfreeze.claims._expression import (
     Reference,
     Truth,
 )
-from envfreeze.metrics._selector import SelectorError, Step, scan
+from envfreeze.metrics._selector import SelectorError, Step, is_index, scan
 
 MAX_LENGTH = 4000
 MAX_DEPTH = 50
@@ -75,8 +75,9 @@ def _token(text: str, place: int) -> tuple[Token, int]:
     if match := _FILE.match(text, place):
         name = next(group for group in match.groups() if group is not None)
         return Token("file", name, place), match.end()
+    row = is_index(text, place)  # [0] is a row; what stands between the brackets of a range has a comma
     for kind, pattern in (("number", _NUMBER), ("word", _WORD), ("symbol", _SYMBOL)):
-        if match := pattern.match(text, place):
+        if not row and (match := pattern.match(text, place)):
             found = match[0].lower() if kind == "word" else match[0]
             return Token(kind, found, place), match.end()  # type: ignore[arg-type]
     try:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from envfreeze import compare
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
 from envfreeze.compare import _worker as worker
-from envfreeze.compare._limits import FULL, MAX_DEPTH, budget_for, no_room
+from envfreeze.compare._limits import MAX_DEPTH, budget_for, is_full, no_room
 from envfreeze.compare.bytes import parting
 from envfreeze.errors import EnvironmentFailure
 from envfreeze.records.base import Record
@@ -30,12 +30,22 @@ class Judgement(Record):
 
 
 def compare_blobs(name: str, original: bytes, replay: bytes, options: Options) -> Finding:
-    """Two contents inside of another one, by the comparator of their kind."""
-    with tempfile.TemporaryDirectory(prefix="envfreeze-") as folder:
-        paths = Path(folder, "original"), Path(folder, "replay")
-        for path, data in zip(paths, (original, replay), strict=True):
-            path.write_bytes(data)
-        return compare_contents(*paths, deeper(options), name).finding
+    """Two contents inside of another one, by the comparator of their kind.
+
+    Raises:
+        NotThisKind: it would lie too deep.
+        EnvironmentFailure: the disk has no room for them.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="envfreeze-") as folder:
+            paths = Path(folder, "original"), Path(folder, "replay")
+            for path, data in zip(paths, (original, replay), strict=True):
+                path.write_bytes(data)
+            return compare_contents(*paths, deeper(options), name).finding
+    except OSError as error:  # those who ask may take other errors for a damaged content
+        if is_full(error):
+            raise no_room() from None
+        raise
 
 
 def deeper(options: Options) -> Options:
@@ -97,7 +107,7 @@ def _ask(comparator: Comparator, samples: list[Sample], options: Options, words:
     except EnvironmentFailure:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if is_full(error):
             raise no_room() from None
         words.append(f"the {comparator.name} comparator failed: {type(error).__name__}")
     return None

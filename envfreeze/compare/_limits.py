@@ -84,6 +84,11 @@ def whole(path: Path) -> bytes:
     return path.read_bytes()
 
 
+def is_full(error: BaseException) -> bool:
+    """True for what the system raises when a disk is full, or a user's quota."""
+    return isinstance(error, OSError) and error.errno in FULL
+
+
 def no_room() -> EnvironmentFailure:
     """What to raise when a container cannot be unpacked for want of disk."""
     return EnvironmentFailure(

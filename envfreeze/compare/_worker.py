@@ -20,6 +20,8 @@ from typing import IO
 import msgspec
 
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
+from envfreeze.compare._limits import budget_for, is_full, no_room
+from envfreeze.errors import EnvironmentFailure
 from envfreeze.files import stop_if_told
 from envfreeze.records.base import Record
 
@@ -43,6 +45,8 @@ class _Question(Record):
 class _Answer(Record):
     finding: Finding | None = None
     sentence: str = ""
+    full: bool = False
+    """True when the disk has no room for what would be unpacked, which says nothing about the contents."""
 
 
 class _Worker:
@@ -95,6 +99,7 @@ def compare(comparator: Comparator, one: Sample, two: Sample, options: Options) 
 
     Raises:
         NotThisKind: it said so, crashed, or took too much time or memory.
+        EnvironmentFailure: the disk has no room for what it unpacks.
     """
     question = _Question(
         comparator=comparator.name, original=str(one.path), replay=str(two.path), options=options
@@ -116,6 +121,8 @@ def compare(comparator: Comparator, one: Sample, two: Sample, options: Options) 
         worker.end()
         raise
     _idle.put(worker)
+    if answer.full:
+        raise no_room()
     if answer.finding is None:
         raise NotThisKind(answer.sentence)
     return answer.finding
@@ -137,7 +144,6 @@ def serve() -> None:
 
 def _answer(line: bytes) -> _Answer:
     from envfreeze.compare._contents import comparators
-    from envfreeze.compare._limits import budget_for
 
     question = msgspec.json.decode(line, type=_Question)
     try:
@@ -147,7 +153,11 @@ def _answer(line: bytes) -> _Answer:
             return _Answer(finding=comparator.compare(*paths, question.options))
     except NotThisKind as error:
         return _Answer(sentence=str(error))
+    except EnvironmentFailure:
+        return _Answer(full=True)
     except Exception as error:
+        if is_full(error):
+            return _Answer(full=True)
         return _Answer(sentence=f"its reader failed ({type(error).__name__})")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
 from envfreeze.compare._contents import compare_contents, deeper
-from envfreeze.compare._limits import FULL, missing, no_room
+from envfreeze.compare._limits import is_full, missing, no_room
 from envfreeze.compare._members import unpack
 from envfreeze.compare._tally import Tally
 from envfreeze.compare.text import recognises as is_text
@@ -129,7 +129,7 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
         except (NotThisKind, EnvironmentFailure):
             raise
         except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-            if isinstance(error, OSError) and error.errno in FULL:
+            if is_full(error):
                 raise no_room() from None
             raise NotThisKind(f"damaged ({error})") from None
         except Exception as error:  # zstandard.ZstdError; its class is only there when the library is

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
 from envfreeze.compare._arrays import compare_arrays
-from envfreeze.compare._limits import budget, missing
+from envfreeze.compare._limits import budget, is_full, missing, no_room
 from envfreeze.compare._tally import ONLY_ORIGINAL, ONLY_REPLAY, Tally
 from envfreeze.records.verdict import Verdict
 
@@ -53,6 +53,8 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
     try:
         return _compare_archives(numpy, original, replay, options)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        if is_full(error):
+            raise no_room() from None
         raise NotThisKind(f"damaged or encrypted archive ({error})") from None
 
 

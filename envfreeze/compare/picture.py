@@ -19,6 +19,7 @@ from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
 from envfreeze.compare._limits import IN_MEMORY, missing
 from envfreeze.compare._tally import Tally
 from envfreeze.compare._tree import Blob, Number, Value, add_trees
+from envfreeze.errors import EnvironmentFailure
 from envfreeze.records.comparison import Difference
 from envfreeze.records.verdict import Verdict
 
@@ -65,7 +66,7 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
             ):
                 return _compare(one, two, options)
     except Exception as error:  # of many types: Pillow's readers raise what they meet
-        if isinstance(error, NotThisKind):
+        if isinstance(error, NotThisKind | EnvironmentFailure):
             raise
         raise NotThisKind(f"damaged or too large ({type(error).__name__}: {error})") from None
 

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
+from envfreeze.compare._limits import no_room
 from envfreeze.compare._tally import ONLY_ORIGINAL, ONLY_REPLAY, Tally, shown
 from envfreeze.compare._tree import Blob, Number, Value, add_trees
 
@@ -36,6 +37,7 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
 
     Raises:
         NotThisKind: damaged, with virtual tables, or too slow to read.
+        EnvironmentFailure: the disk has no room to sort the rows.
     """
     tally = Tally(options)
     try:
@@ -46,6 +48,8 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
             one.close()
             two.close()
     except (sqlite3.Error, OverflowError) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:  # rows are sorted on disk
+            raise no_room() from None
         raise NotThisKind(f"damaged or too slow to read ({error})") from None
     return tally.finding("the same tables and rows; free pages or counters differ")
 

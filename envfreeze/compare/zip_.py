@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
-from envfreeze.compare._limits import FULL, no_room
+from envfreeze.compare._limits import is_full, no_room
 from envfreeze.compare._members import Member, compare_members
 from envfreeze.compare._tally import Tally
 
@@ -50,7 +50,7 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
                 tally.differ("comment", repr(one.comment), repr(two.comment))
             return compare_members(_members(one), _members(two), options, tally)
     except _DAMAGED as error:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if is_full(error):
             raise no_room() from None
         raise NotThisKind(f"damaged or encrypted archive ({error})") from None
 

@@ -3,12 +3,12 @@
 Grammar, the same in ``--metric`` and in claims::
 
     selector  = part { "." part | "[" integer "]" }
-    part      = name | condition { "," condition }
+    part      = name | "[" integer "]" | condition { "," condition }
     condition = name "=" name
     name      = letters, digits and any of _ / % @ - +, or anything between double quotes
 
 ``forest.accuracy`` walks into a JSON object, ``losses[-1]`` takes the last of a list, ``method=ours.f1``
-takes column ``f1`` of the row whose ``method`` is ``ours``.
+takes column ``f1`` of the row whose ``method`` is ``ours``, ``[0].f1`` that of the first row.
 """
 
 from __future__ import annotations
@@ -68,6 +68,11 @@ def scan(text: str, start: int = 0) -> tuple[tuple[Step, ...], int]:
             steps.append(step)
         else:
             return tuple(steps), place
+
+
+def is_index(text: str, place: int) -> bool:
+    """True where ``[integer]`` stands."""
+    return _INDEX.match(text, place) is not None
 
 
 def parse(text: str) -> tuple[Step, ...]:

@@ -5,14 +5,21 @@ import errno
 import gzip
 import io
 import lzma
+import os
 import tarfile
 import zipfile
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 import zstandard
 
+from envfreeze.compare import _worker
+from envfreeze.compare._tree import Blob
 from envfreeze.errors import EnvironmentFailure
+
+from .encoders import field
+from .mutations import BASE, FORMATS
 
 FILES = {"m.json": b'{"a": 0.5, "b": 1}', "notes/log.txt": b"loss: 0.25\n"}
 
@@ -124,3 +131,26 @@ def test_a_full_disk_is_no_verdict(judge, kind: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("tempfile.TemporaryDirectory", full)
     with pytest.raises(EnvironmentFailure, match="no room"):
         judge(one, two, "x")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "hdf5", "notebook", "onnx"])
+def test_a_full_disk_is_no_verdict_of_another_process(judge, kind: str, monkeypatch) -> None:
+    """Readers of their own process say it too, though some of them take errors of files for damage."""
+    changed = BASE._replace(weights=BASE.weights + 1, metric=0.5, labels=("a", "b", "c"))
+    contents = [FORMATS[kind].build(found) for found in (BASE, changed)]
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def ask(_: object, question: bytes, __: float) -> bytes:
+        return msgspec.json.encode(_worker._answer(question)) + b"\n"
+
+    monkeypatch.setattr(_worker._Worker, "ask", ask)
+    if kind == "hdf5":
+        monkeypatch.setattr("envfreeze.compare.hdf5._head", lambda *_: Blob(os.urandom(8)))
+        contents = [FORMATS[kind].build(found, block=512) for found in (BASE, changed)]
+    if kind == "onnx":
+        contents = [data + field(99, bytes([place])) for place, data in enumerate(contents)]
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    with pytest.raises(EnvironmentFailure, match="no room"):
+        judge(*contents, f"x{FORMATS[kind].suffix}")

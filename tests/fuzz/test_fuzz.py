@@ -1,23 +1,18 @@
 """Damaged files of every format: no comparator fails, hangs, or calls what was damaged the same.
 
-Run as a program it fuzzes one parser for as long as wanted, guided by coverage (needs ``atheris``)::
-
-    python tests/fuzz/test_fuzz.py pickle -max_total_time=600
-
-As a test it tries a few dozen damages of each format, always the same ones.
+A few dozen damages of each format, always the same ones; ``fuzz.py`` beside it goes on for as long as wanted.
 """
 
 from __future__ import annotations
 
 import random
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from envfreeze.compare import NotThisKind, Options
-from envfreeze.compare._contents import budget_for, comparators, compare_contents
+from envfreeze.compare import Options
+from envfreeze.compare._contents import compare_contents
 from envfreeze.records.verdict import Verdict
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +23,6 @@ finally:
     sys.path.remove(str(ROOT))
 
 DAMAGES = 25
-PARSERS = sorted({comparator.name for comparator in comparators()} - {"bytes"})
 
 
 def damage(data: bytes, generator: random.Random) -> bytes:
@@ -66,35 +60,3 @@ def test_damaged_files_are_judged(name: str, tmp_path: Path) -> None:
         assert (judged.finding.verdict is Verdict.IDENTICAL) == (changed == data)
         assert "comparator failed" not in judged.finding.reason, judged.finding.reason
         assert "crashed" not in judged.finding.reason, judged.finding.reason
-
-
-def fuzz(parser: str) -> None:
-    """Feed a parser until it raises something that is not ``NotThisKind``."""
-    import atheris
-
-    comparator = next(one for one in comparators() if one.name == parser)
-    folder = Path(tempfile.mkdtemp(prefix="envfreeze-fuzz-"))
-    one, two = folder / "one", folder / "two"
-
-    def once(data: bytes) -> None:
-        one.write_bytes(data)
-        two.write_bytes(data + b"\0")
-        try:
-            with budget_for(one, two):
-                comparator.compare(one, two, Options())
-        except NotThisKind:
-            return
-
-    corpus = folder / "corpus"
-    corpus.mkdir()
-    for name, kind in FORMATS.items():
-        (corpus / name).write_bytes(kind.build(BASE))
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], *sys.argv[2:], str(corpus)], once)
-    atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in PARSERS:
-        sys.exit(f"usage: {sys.argv[0]} PARSER [libFuzzer's options]; one of {', '.join(PARSERS)}")
-    fuzz(sys.argv[1])
