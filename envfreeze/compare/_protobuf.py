@@ -52,6 +52,20 @@ def _single(name: str, values: list[Value], message: Message) -> Value:
     return values if many else values[0] if values else []
 
 
+def mapped(entries: Value) -> Value:
+    """The field of a map, whose entries come in any order, by key; as it is where a key comes twice or an
+    entry holds more than ``key`` and ``value``."""
+    found: dict[str, Value] = {}
+    for entry in entries if isinstance(entries, list) else [entries]:
+        if not isinstance(entry, Object) or not set(entry.parts) <= {"key", "value"}:
+            return entries
+        key = entry.parts.get("key", "")
+        if not isinstance(key, str | Number) or str(key) in found:
+            return entries
+        found[key.text if isinstance(key, Number) else key] = entry.parts.get("value")
+    return found
+
+
 def varint(data: bytes, position: int) -> tuple[int, int]:
     """A number of up to 64 bits, and the position behind it."""
     value = shift = 0

@@ -1,24 +1,23 @@
 """Event files of TensorBoard, step by step; the time at which a step was written is no result.
 
-Records as TensorFlow writes them (https://www.tensorflow.org/tutorials/load_data/tfrecord): a length, its
-checksum, the data, its checksum; the data is an ``Event``
+Records (``_tfrecord``) that each hold an ``Event``
 (https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/util/event.proto).
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
+from envfreeze.compare import Comparator, Finding, Options, Sample
+from envfreeze.compare import _tensorflow as tensorflow
 from envfreeze.compare._protobuf import Message, parse
 from envfreeze.compare._tally import ONLY_ORIGINAL, ONLY_REPLAY, Tally
+from envfreeze.compare._tfrecord import records
 from envfreeze.compare._tree import Number, Object, Value, add_trees
 
-MAX_RECORD = 64 << 20
-_MESSAGES = {
+_MESSAGES = tensorflow.MESSAGES | {
     message.name: message
     for message in (
         Message(
@@ -61,20 +60,6 @@ _MESSAGES = {
                 7: ("bucket", "doubles"),
             },
         ),
-        Message(
-            "tensor",
-            {
-                1: ("dtype", "int"),
-                2: ("shape", "bytes"),
-                4: ("content", "bytes"),
-                5: ("half", "ints"),
-                6: ("float", "floats"),
-                7: ("double", "doubles"),
-                8: ("int", "ints"),
-                9: ("string", "bytes"),
-                10: ("int64", "ints"),
-            },
-        ),
     )
 }
 
@@ -104,22 +89,18 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
     return tally.finding("the same events; their encoding differs")
 
 
+def events(path: Path) -> Iterator[Object]:
+    """Each event with the fields of its message.
+
+    Raises:
+        NotThisKind: a record is damaged, or none.
+    """
+    return (parse(data, "event", _MESSAGES) for data in records(path))
+
+
 def _events(path: Path) -> Iterator[dict[str, Value]]:
     """Each event: its time, its step, and its values by their tags."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        while header := file.read(12):
-            if len(header) < 12:
-                raise NotThisKind("it is cut off")
-            length, check = struct.unpack("<QI", header)
-            if check != masked_crc(header[:8]):
-                raise NotThisKind("a record has a wrong checksum")
-            if length > min(MAX_RECORD, size - file.tell()):
-                raise NotThisKind("a record is longer than it can be")
-            data, end = file.read(length), file.read(4)
-            if len(end) < 4 or struct.unpack("<I", end)[0] != masked_crc(data):
-                raise NotThisKind("a record has a wrong checksum")
-            yield _named(parse(data, "event", _MESSAGES))
+    return (_named(event) for event in events(path))
 
 
 def _named(event: Object) -> dict[str, Value]:
@@ -131,33 +112,13 @@ def _named(event: Object) -> dict[str, Value]:
             tag = str(value.parts.pop("tag", ""))
             while tag in parts:
                 tag += "'"
+            if isinstance(value.parts.get("tensor"), Object):
+                tensorflow.with_array(value.parts["tensor"])
             only = set(value.parts) == {"simple_value"}
             parts[tag] = value.parts["simple_value"] if only else value
         if summary.parts:
             parts["summary"] = summary
     return parts
-
-
-def _table() -> tuple[int, ...]:
-    """CRC-32C (RFC 3720, appendix B.4), byte by byte."""
-    result = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
-        result.append(byte)
-    return tuple(result)
-
-
-_TABLE = _table()
-
-
-def masked_crc(data: bytes) -> int:
-    """The checksum as TensorFlow keeps it: turned by 15 bits, plus a constant."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 COMPARATOR = Comparator(name="events", priority=84, recognises=recognises, compare=compare, isolated=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from envfreeze.compare.events import masked_crc
+from envfreeze.compare._tfrecord import masked_crc
 
 
 def varint(value: int) -> bytes:
@@ -221,3 +221,19 @@ def pdf(
         f"<< /Size {len(bodies) + 1} /Root {ref('c')} /Info {ref('i')} /ID [<{identifier}><{identifier}>] >>"
     )
     return out + f"trailer\n{trailer}\nstartxref\n{start}\n%%EOF\n".encode()
+
+
+def example(features: dict[str, Any], *, packed: bool = True, order: int = 1) -> bytes:
+    """A ``tf.train.Example``: bytes, floats (of 4 bytes) and integers by name."""
+    entries = b""
+    for name, values in list(features.items())[::order]:
+        if isinstance(values[0], bytes):
+            held = field(1, b"".join(field(1, value) for value in values))
+        elif isinstance(values[0], int):
+            body = b"".join(map(varint, values))
+            held = field(3, field(1, body) if packed else b"".join(field(1, value) for value in values))
+        else:
+            body = struct.pack(f"<{len(values)}f", *values)
+            held = field(2, field(1, body) if packed else b"".join(field(1, float(v)) for v in values))
+        entries += field(1, field(1, name) + field(2, held))
+    return field(1, entries)

@@ -21,7 +21,8 @@ from envfreeze.compare import Options, _worker
 from envfreeze.compare._contents import compare_contents
 
 from . import encoders
-from .mutations import BASE, FORMATS, elf
+from .mutations import BASE, FORMATS
+from .mutations.archives import elf
 
 
 class Harm:

@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["envfreeze"]):
     KINDS = {comparator.name: comparator for comparator in comparators() if comparator.name != "bytes"}
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from compare.mutations import BASE, FORMATS  # noqa: E402 - after what is instrumented
+from compare.mutations import BASE, FORMATS
 
 
 def fuzz(comparator: Comparator, arguments: list[str]) -> None:

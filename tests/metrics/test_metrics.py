@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from envfreeze.errors import InputError
 from envfreeze.metrics import NotFound
 from envfreeze.metrics._find import find, look_up, named, of_file
 from envfreeze.metrics._selector import SelectorError, parse, text_of
+
+from ..compare import encoders
 
 DIGITS = {"logistic regression": {"accuracy": 0.97}, "forest": {"accuracy": 0.95, "log_loss": 0.4}, "seed": 7}
 
@@ -87,6 +90,51 @@ DAMAGED = ["[" * 100_000, "{", "", "\0\1\2", '{"a": 1e999}', '{"a": ' + "9" * 50
 @pytest.mark.parametrize("content", DAMAGED, ids=range(len(DAMAGED)))
 def test_damaged_contents_hold_no_finite_metric(content: str, tmp_path: Path) -> None:
     assert set(metrics(tmp_path, "metrics.json", content).values()) <= {None}
+
+
+def scalar(value: bytes, *, axes: bytes = b"") -> bytes:
+    """A summary's value that holds a tensor, as ``tf.summary.scalar`` and torch's ``new_style`` write it."""
+    return encoders.field(1, encoders.field(1, "val/f1") + encoders.field(8, axes + value))
+
+
+def event(step: int, summary: bytes) -> bytes:
+    return encoders.record(encoders.field(2, step) + encoders.field(5, summary))
+
+
+TENSORS = {
+    "float_val": encoders.field(1, 1) + encoders.field(5, struct.pack("<f", 0.625)),
+    "double_val": encoders.field(1, 2) + encoders.field(6, struct.pack("<d", 0.625)),
+    "tensor_content": encoders.field(1, 1)
+    + encoders.field(2, b"")
+    + encoders.field(4, struct.pack("<f", 0.625)),
+}
+
+
+@pytest.mark.parametrize("kind", TENSORS)
+def test_the_last_value_of_each_scalar_of_tensorboard(kind: str, tmp_path: Path) -> None:
+    content = encoders.events([(0, 2.0), (1, 0.5)], "train/loss") + event(1, scalar(TENSORS[kind]))
+    found = metrics(tmp_path, "events.out.tfevents.1700000000.host", content)
+    assert found == {"train/loss": 0.5, "val/f1": 0.625}
+
+
+def test_what_tensorboard_shows_beside_scalars_is_no_metric(tmp_path: Path) -> None:
+    axes = encoders.field(2, encoders.field(2, encoders.field(1, 2)))
+    histogram = encoders.field(1, encoders.field(1, "h") + encoders.field(5, b""))
+    content = encoders.events([(0, 2.0)], "loss") + event(0, histogram)
+    content += event(0, scalar(encoders.field(1, 1) + encoders.field(5, struct.pack("<2f", 1, 2)), axes=axes))
+    path = tmp_path / "events.out.tfevents.1.h"
+    path.write_bytes(content)
+    assert metrics(tmp_path, path.name, content) == {"loss": 2.0}
+    outputs = Side(label="the original", files={"runs/" + path.name: path})
+    assert look_up(outputs, named(f"runs/{path.name}:loss")) == 2.0
+    with pytest.raises(NotFound, match="there is no scalar val/f1; there are loss"):
+        look_up(outputs, named(f"runs/{path.name}:val/f1"))
+
+
+def test_damaged_event_files_hold_no_metric(tmp_path: Path) -> None:
+    content = encoders.events([(0, 2.0)], "loss")
+    assert metrics(tmp_path, "a.tfevents", content[:-1]) == {}
+    assert metrics(tmp_path, "a.tfevents", content[:-8] + b"12345678") == {}
 
 
 def side(folder: Path, **contents: str) -> Side:

@@ -1,0 +1,183 @@
+"""Arrays and checkpoints: npy, npz, pickle, torch, safetensors, HDF5, MATLAB."""
+
+from __future__ import annotations
+
+import collections
+import io
+import pickle
+import pickletools
+from typing import Any
+
+import numpy as np
+
+from .. import encoders
+from ._experiment import ARRAY, BASE, DATES, LOST, REORDERED, ROWS, TABLE, TREE, Experiment, known
+
+
+def arrays(found: Experiment) -> dict[str, np.ndarray]:
+    both = {"weights": found.weights, "counts": found.counts, "losses": np.array(found.rows)}
+    return both if found.extra else {"weights": found.weights, "losses": np.array(found.rows)}
+
+
+def as_npy(
+    found: Experiment, *, version: tuple[int, int] = (1, 0), order: str = "C", ends: str = "="
+) -> bytes:
+    stream = io.BytesIO()
+    array = np.asarray(found.weights, dtype=found.weights.dtype.newbyteorder(ends), order=order)
+    np.lib.format.write_array(stream, array, version)
+    return stream.getvalue()
+
+
+ONE_ARRAY = {key: value for key, value in ARRAY.items() if key != "a count changed"}
+known(
+    "npy",
+    ".npy",
+    as_npy,
+    ONE_ARRAY,
+    benign={
+        "version 2": {"version": (2, 0)},
+        "version 3": {"version": (3, 0)},
+        "order": {"order": "F"},
+        "byte order": {"ends": ">"},
+        "both": {"order": "F", "ends": ">"},
+    },
+)
+
+
+def as_npz(found: Experiment, *, packed: bool = False, reverse: bool = False) -> bytes:
+    stream = io.BytesIO()
+    held = dict(list(arrays(found).items())[:: -1 if reverse else 1])
+    (np.savez_compressed if packed else np.savez)(stream, **held)
+    return stream.getvalue()
+
+
+ARRAYS = (ARRAY, TABLE, LOST)
+known("npz", ".npz", as_npz, *ARRAYS, benign={"packed": {"packed": True}, "order": {"reverse": True}})
+
+
+class Model:
+    """Something that a pickle refers to by name."""
+
+    def __init__(self, **parts: Any) -> None:
+        self.__dict__.update(parts)
+
+
+def as_pickle(
+    found: Experiment, *, protocol: int = 4, reverse: bool = False, optimised: bool = False
+) -> bytes:
+    parts = {
+        **arrays(found),
+        "labels": found.labels,
+        "set": set(found.labels),
+        "metric": found.metric,
+        "name": found.name,
+        "rows": list(found.rows),
+        "order": collections.OrderedDict(a=1, b=2),
+    }
+    parts = dict(list(parts.items())[:: -1 if reverse else 1])
+    data = pickle.dumps({"model": Model(**parts), "plain": parts}, protocol)
+    return pickletools.optimize(data) if optimised else data
+
+
+known(
+    "pickle",
+    ".pkl",
+    as_pickle,
+    *TREE,
+    {"another float for an integer": BASE._replace(rows=tuple((float(step), loss) for step, loss in ROWS))},
+    benign={
+        **{f"protocol {n}": {"protocol": n} for n in (0, 1, 2, 3, 5)},
+        **REORDERED,
+        "optimised": {"optimised": True},
+        **{f"protocol {n}, reordered": {"protocol": n, "reverse": True} for n in (2, 5)},
+    },
+)
+
+
+def as_torch(found: Experiment, **settings: Any) -> bytes:
+    held = {**arrays(found), "labels": list(found.labels), "metric": found.metric, "name": found.name}
+    return encoders.torch(held, **settings)
+
+
+known(
+    "torch",
+    ".pt",
+    as_torch,
+    *TREE,
+    benign={
+        **{f"folder {n}": {"folder": n} for n in ("model", "best", "last")},
+        **{f"device {n}": {"device": n} for n in ("cuda:0", "cuda:1", "mps")},
+        **{f"serial {n}": {"identifier": n} for n in ("2", "999")},
+    },
+)
+
+
+def as_safetensors(found: Experiment, **settings: Any) -> bytes:
+    metadata = {"name": found.name, "metric": repr(found.metric), "labels": ",".join(found.labels)}
+    return encoders.safetensors(arrays(found), metadata, **settings)
+
+
+known(
+    "safetensors",
+    ".safetensors",
+    as_safetensors,
+    *TREE,
+    benign={
+        "order": {"order": -1},
+        **{f"padding {n}": {"padding": n} for n in (1, 8, 64)},
+        "both": {"order": -1, "padding": 3},
+    },
+)
+
+
+def as_hdf5(found: Experiment, *, reverse: bool = False, block: int = 0, **settings: Any) -> bytes:
+    import h5py
+
+    stream = io.BytesIO()
+    with h5py.File(stream, "w", userblock_size=block) as file:
+        for name, array in list(arrays(found).items())[:: -1 if reverse else 1]:
+            file.create_dataset(f"layers/{name}", data=array, **settings)
+        file.attrs["metric"] = found.metric
+        file.attrs["name"] = found.name
+        file["labels"] = list(found.labels)
+    return stream.getvalue()
+
+
+known(
+    "hdf5",
+    ".h5",
+    as_hdf5,
+    *TREE,
+    benign={
+        "order": {"reverse": True},
+        "gzip": {"compression": "gzip"},
+        "lzf": {"compression": "lzf"},
+        "chunks": {"chunks": True},
+        "shuffle": {"shuffle": True, "chunks": True},
+        "checksum": {"fletcher32": True, "chunks": True},
+        "times": {"track_times": True},
+    },
+)
+
+
+def as_mat(found: Experiment, *, packed: bool = False, date: str = "") -> bytes:
+    from scipy.io import savemat
+
+    stream = io.BytesIO()
+    held: dict[str, Any] = {
+        **arrays(found),
+        "labels": np.array(found.labels, dtype=object),
+        "name": found.name,
+    }
+    savemat(stream, {**held, "run": {"metric": found.metric}}, do_compression=packed)
+    data = stream.getvalue()
+    return data[:60] + date.ljust(40).encode() + data[100:] if date else data
+
+
+known(
+    "mat",
+    ".mat",
+    as_mat,
+    *TREE,
+    benign={"packed": {"packed": True}, **{f"date {date}": {"date": date} for date in DATES}},
+)

@@ -1,0 +1,122 @@
+"""Models and logs of trainings: ONNX, TensorBoard, XGBoost, LightGBM, Keras."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from .. import encoders
+from ._experiment import ARRAY, DATED, DATES, METRIC, NOT_TYPES, TABLE, TEXT, TREE, Experiment, known
+from .arrays import arrays, as_hdf5
+
+known(
+    "onnx",
+    ".onnx",
+    lambda found, **settings: encoders.onnx(
+        {"w": found.weights, "c": found.counts, "l": np.array(found.rows)},
+        [*found.labels, found.name],
+        found.metric,
+        **settings,
+    ),
+    *TREE[:4],
+    benign={"order": {"order": -1}},
+)
+known(
+    "events",
+    ".1",
+    lambda found, **settings: encoders.events([*found.rows, (99, found.metric)], found.name, **settings),
+    METRIC,
+    TABLE,
+    {"another name": TEXT["another name"]},
+    benign={f"start {n}": {"start": n} for n in (1.0, 1e9, 1.7e9, 1.8e9, 2e9)},
+)
+
+
+def as_ubjson(found: Experiment, *, sized: bool = False, reverse: bool = False) -> bytes:
+    tree = {**arrays(found), "labels": list(found.labels), "metric": found.metric, "name": found.name}
+    tree = {key: part.ravel() if isinstance(part, np.ndarray) else part for key, part in tree.items()}
+    return encoders.ubjson(dict(list(tree.items())[:: -1 if reverse else 1]), sized=sized)
+
+
+known(
+    "ubjson",
+    ".ubj",
+    as_ubjson,
+    {key: value for key, value in ARRAY.items() if "shape" not in key},
+    *TREE[1:],
+    benign={"sized": {"sized": True}, "order": {"reverse": True}, "both": {"sized": True, "reverse": True}},
+)
+
+
+def as_lightgbm(found: Experiment, *, longer: bool = False) -> bytes:
+    def number(value: float) -> str:
+        return f"{value!r}0" if longer and value == value and "." in repr(value) else repr(value)
+
+    trees = [
+        f"Tree={n}\nnum_leaves=6\nleaf_value={' '.join(number(float(value)) for value in row)}\n\n"
+        for n, row in enumerate(found.weights)
+    ]
+    sizes = " ".join(str(len(tree)) for tree in trees)
+    head = f"tree\nversion=v4\nfeature_names={' '.join(found.labels)}\ntree_sizes={sizes}\n\n"
+    tail = (
+        f"end of trees\n\nparameters:\n[objective: {found.name}]\n[rate: {found.metric}]\nend of parameters\n"
+    )
+    return (head + "".join(trees) + tail).encode()
+
+
+known(
+    "lightgbm",
+    ".lgb",
+    as_lightgbm,
+    {key: value for key, value in NOT_TYPES.items() if "count" not in key},
+    TEXT,
+    METRIC,
+    benign={"longer numbers": {"longer": True}},
+)
+
+
+def as_keras(found: Experiment, *, date: str = DATES[0], **settings: Any) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(
+            "metadata.json", json.dumps({"keras_version": "3.0", "date_saved": date.replace("T", "@")[:10]})
+        )
+        archive.writestr("config.json", json.dumps({"name": found.name, "classes": found.labels}))
+        archive.writestr("model.weights.h5", as_hdf5(found, **settings))
+    return stream.getvalue()
+
+
+known("keras", ".keras", as_keras, *TREE, benign={**DATED, "chunks": {"chunks": True}})
+
+
+def as_tfrecord(found: Experiment, **settings: Any) -> bytes:
+    rows = [{"step": [step], "loss": [float(loss)]} for step, loss in found.rows]
+    rows.append(
+        {
+            "name": [found.name.encode()],
+            "labels": [label.encode() for label in found.labels],
+            "metric": [float(found.metric)],
+            "weights": found.weights.ravel().tolist(),
+            "counts": found.counts.tolist(),
+            **({"extra": [1]} if found.extra else {}),
+        }
+    )
+    return b"".join(encoders.record(encoders.example(row, **settings)) for row in rows)
+
+
+known(
+    "tfrecord",
+    ".tfrecord",
+    as_tfrecord,
+    {key: value for key, value in NOT_TYPES.items() if "shape" not in key},
+    *TREE[1:],
+    benign={
+        "order of features": {"order": -1},
+        "not packed": {"packed": False},
+        "both": {"order": -1, "packed": False},
+    },
+)
