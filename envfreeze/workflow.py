@@ -252,6 +252,8 @@ def _inspect(
         environment=dict(environment),
         facts=facts,
         libraries=watched.libraries if watched else (),
+        devices=watched.devices if watched else (),
+        was_run=watched is not None,
         resources=watched.resources if watched else (),
         numerics=watched.numerics if watched else (),
         offline=indexes.offline,

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from envfreeze.gpu_files import asks_driver, is_device
 from envfreeze.observer.inject import SHIM
 from envfreeze.observer.shim_log import Image, read_images, read_started, read_traced
 from envfreeze.records.base import Record
@@ -69,7 +70,7 @@ class Events(Record):
     started: frozenset[str] = frozenset()
     """Paths of programs that were about to be started, as the shim saw it."""
     libraries: tuple[str, ...] = ()
-    """Shared libraries and locales mapped at the end of any process."""
+    """Shared libraries, locales and devices of GPUs mapped at the end of any process."""
     numerics: tuple[dict[str, Any], ...] = ()
     parameters: tuple[tuple[str, str, str, str, str], ...] = ()
     """Owner, name, value, source and origin, each as an agent said it."""
@@ -107,9 +108,10 @@ def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[s
             seen.add(path)
         for path, when in image.written.items():
             written[path] = min(when, written.get(path, when))
-    libraries = {*events.libraries, *(library for image in images for library in image.libraries)}
+    libraries = {*events.libraries, *(library for image in images for library in _loaded(image))}
     for path in libraries - {os.path.realpath(SHIM)}:
-        read.setdefault(path, _AT_THE_END)
+        if not is_device(path):
+            read.setdefault(path, _AT_THE_END)
     return msgspec.structs.replace(
         events,
         processes=tuple(
@@ -120,6 +122,15 @@ def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[s
         started=started,
         libraries=tuple(sorted(libraries)),
     )
+
+
+def _loaded(image: Image) -> Iterator[str]:
+    """What a program loaded; one that only asks what GPUs there are does not count as using them."""
+    is_tool = os.path.basename(image.program) in _GPU_TOOLS  # noqa: PTH119
+    return (path for path in image.libraries if not (is_tool and (is_device(path) or asks_driver(path))))
+
+
+_GPU_TOOLS = frozenset({"nvidia-smi", "rocm-smi", "amd-smi", "rocminfo", "rocm_agent_enumerator"})
 
 
 def _start(path: Path) -> tuple[int, str]:

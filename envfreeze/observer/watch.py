@@ -15,6 +15,7 @@ import msgspec
 
 from envfreeze.determinism import _force as force
 from envfreeze.determinism._kernels import KERNELS, NOT_COMPILED
+from envfreeze.gpu_files import is_device
 from envfreeze.observer import environment as variables
 from envfreeze.observer import inputs, outputs, programs, seen, tapes, tracing
 from envfreeze.observer.capture import DataOptions, variables_that_lead
@@ -43,6 +44,8 @@ class Watched(Record):
     """All variables that the command ran with, secrets included: for examining the target, never written."""
     libraries: tuple[str, ...] = ()
     """Shared libraries that were loaded, absolute paths."""
+    devices: tuple[str, ...] = ()
+    """Files of GPUs below ``/dev`` that were mapped."""
     resources: tuple[str, ...] = ()
     """Fonts, time zones, locales and dictionaries of the system that were read, absolute paths."""
     numerics: tuple[dict[str, Any], ...] = ()
@@ -182,6 +185,7 @@ def watch(
         executable=target,
         environment=environment,
         libraries=tuple(filter(is_library, events.libraries)),
+        devices=tuple(filter(is_device, events.libraries)),
         resources=resources_of(events, classes),
         numerics=events.numerics,
         gaps=tuple(dict.fromkeys(gaps)),

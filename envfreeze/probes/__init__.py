@@ -34,6 +34,10 @@ class Target(Record, forbid_unknown_fields=False):
     facts: dict[str, Any] = {}
     libraries: tuple[str, ...] = ()
     """Shared libraries that the run loaded, absolute paths."""
+    devices: tuple[str, ...] = ()
+    """Files of GPUs below ``/dev`` that the run had mapped at its end."""
+    was_run: bool = False
+    """False when the environment alone is frozen, so that nothing can have been loaded."""
     resources: tuple[str, ...] = ()
     """Fonts, time zones, locales and dictionaries of the system that the run read, absolute paths."""
     numerics: tuple[dict[str, Any], ...] = ()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from envfreeze.gpu_files import DRIVER
 from envfreeze.observer.classes import plain
 from envfreeze.observer.inputs import named_gaps
 from envfreeze.observer.outputs import store_files
@@ -21,10 +22,9 @@ from envfreeze.store import Store
 
 _NOT_KEPT = re.compile(
     r"(?:ld-|ld\.so|libc\.|libc-|libm[.-]|libdl[.-]|librt[.-]|libpthread[.-]|libresolv[.-]|libnss_"
-    r"|libcuda\.so|libcudadebugger|libnvidia-|libnvcuvid|libGLX_nvidia|libEGL_nvidia).*"
+    rf"|{DRIVER}).*"
 )
-"""The C library, which belongs to the base image, and NVIDIA's driver, which belongs to the kernel: NVIDIA's
-Container Toolkit brings it into a container (its list: libnvidia-container, nvc_info.c)."""
+"""The C library, which belongs to the base image, and NVIDIA's driver, which belongs to the kernel."""
 
 _STANDARD = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/")
 """Where the loader looks without being told (ld.so(8))."""

@@ -1,28 +1,24 @@
-"""GPUs and the CUDA stack: what the driver offers, and what the Python packages bring.
+"""GPUs and the CUDA stack: what the driver offers, what the Python packages bring, and what the run loaded.
 
-Nothing heavy is imported: versions come from ``nvidia-smi``, from the installed distributions, and from the
-small files in which torch and tensorflow note what they were built with.
+Nothing heavy is imported: versions come from ``nvidia-smi``, from the loaded libraries, from the installed
+distributions, and from the small files in which torch and tensorflow note what they were built with.
 """
 
 from __future__ import annotations
 
+import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from envfreeze.errors import ProbeError
+from envfreeze.gpu_files import asks_driver
 from envfreeze.probes import Probe, Section, Target
-from envfreeze.records.environment import Cuda, Gpu
+from envfreeze.probes._gpu_libraries import full_version, loaded
+from envfreeze.probes._nvidia_smi import Driver, ask
+from envfreeze.records.environment import Cuda, GpuLibrary
 from envfreeze.records.files import Gap
-
-TIMEOUT = 30.0
-"""Seconds; loading the driver on a machine without persistence mode takes several."""
-
-_FIELDS = ("driver_version", "name", "memory.total", "compute_cap")
-"""``nvidia-smi --help-query-gpu``; ``compute_cap`` is missing before driver 510."""
 
 _DISTRIBUTIONS = {
     "runtime": re.compile(r"nvidia-cuda-runtime(-cu\d+)?"),
@@ -49,69 +45,79 @@ _NOTES = (
 """Files in which a framework notes the versions that it was built with."""
 
 
+_LOADED = {"runtime": "cudart", "cudnn": "cudnn", "nccl": "nccl"}
+_SERIES = re.compile(r"/cuda-(\d+\.\d+)/")
+_EXACT = re.compile(r"\d+\.\d+\.\d{1,2}")
+"""A release of the toolkit; parts of it have build numbers of three and more digits in the last place."""
+
+
 def inspect(target: Target) -> Section:
-    """No section where there is neither a GPU nor a CUDA package."""
+    """No section where there is neither a GPU nor a CUDA package nor a loaded library of CUDA."""
     gaps: tuple[Gap, ...] = ()
-    driver, driver_api = "", ""
-    gpus: tuple[Gpu, ...] = ()
-    if program := shutil.which("nvidia-smi", path=target.environment.get("PATH")):
-        try:
-            driver, gpus = _gpus(program)
-            driver_api = _driver_api(program) if gpus else ""
-        except ProbeError as error:
-            gaps = (Gap(what="GPUs", why=str(error)),)
+    driver = Driver()
+    try:
+        driver = ask(target.environment)
+    except ProbeError as error:
+        gaps = (Gap(what="GPUs", why=str(error)),)
+    libraries = loaded(target, "cuda")
     versions: dict[str, str] = {}
     evidence = []
-    for kind, version, source in _versions(target):
+    for kind, version, source in (*_of_loaded(libraries), *_versions(target)):
         versions.setdefault(kind, version)
         evidence.append(source)
-    if not gpus and not evidence:
+    if not driver.gpus and not evidence and not libraries:
         return Section(value=None, gaps=gaps)
     value = Cuda(
-        gpus=gpus, driver=driver, driver_api=driver_api, evidence=tuple(dict.fromkeys(evidence)), **versions
+        gpus=driver.gpus,
+        used=_used(target, driver) if target.was_run else None,
+        devices=tuple(path for path in target.devices if "nvidia" in path),
+        driver=driver.version,
+        driver_api=driver.api,
+        toolkit=_toolkit([item for item in libraries if item.origin == "system"], target),
+        libraries=libraries,
+        evidence=tuple(dict.fromkeys(evidence)),
+        **versions,
     )
     return Section(value=value, gaps=gaps)
 
 
-def _gpus(program: str) -> tuple[str, tuple[Gpu, ...]]:
-    """Driver version and GPUs; ``[N/A]`` stands where NVML has no answer."""
-    for fields in (_FIELDS, _FIELDS[:-1]):
-        query = f"--query-gpu={','.join(fields)}"
-        finished = _run([program, query, "--format=csv,noheader,nounits"])
-        if finished.returncode == 0:
-            break
-    text = finished.stdout.decode("utf-8", "replace")
-    if finished.returncode != 0 and "No devices were found" not in text:
-        words = (text or finished.stderr.decode("utf-8", "replace")).strip().splitlines()
-        raise ProbeError(f"nvidia-smi failed: {words[0] if words else finished.returncode}")
-    rows = [[word.strip() for word in line.split(",")] for line in text.splitlines()]
-    rows = [row for row in rows if len(row) == len(fields)]
-    gpus = tuple(
-        Gpu(
-            model=row[1],
-            memory=int(row[2]) << 20 if row[2].isdigit() else 0,
-            compute_capability=row[3] if len(row) > 3 and row[3][:1].isdigit() else "",
-        )
-        for row in rows
-    )
-    return (rows[0][0] if rows else ""), gpus
+def _used(target: Target, driver: Driver) -> bool:
+    """Programs reach a GPU by libcuda alone, and have its device mapped while they hold a context."""
+    asked = any(map(asks_driver, target.libraries)) and bool(driver.gpus)
+    return asked or any("nvidia" in path for path in target.devices)
 
 
-def _driver_api(program: str) -> str:
-    """From the head of the plain table, which is the only short output that has it in all versions."""
-    match = re.search(rb"CUDA (?:UMD )?Version\s*:\s*([\d.]+)", _run([program]).stdout)
-    return match[1].decode() if match else ""
+def _of_loaded(libraries: Sequence[GpuLibrary]) -> Iterator[tuple[str, str, str]]:
+    for kind, name in _LOADED.items():
+        if version := full_version(libraries, name):
+            package = next(item.package for item in libraries if item.name == name)
+            yield kind, version, package or next(item.path for item in libraries if item.name == name)
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+def _toolkit(libraries: Sequence[GpuLibrary], target: Target) -> str:
+    """The toolkit's release: NVIDIA's images say it in a variable, other installations in ``version.json``.
+
+    Where neither is there, the folder's name or the version of the runtime tells the series at least.
+    """
+    if not libraries:
+        return ""
+    series = next((match[1] for item in libraries if (match := _SERIES.search(item.path))), "")
+    if not series:
+        parts = full_version(libraries, "cudart").split(".")
+        series = ".".join(parts[:2]) if len(parts) > 1 else ""
+    said = [target.environment.get("CUDA_VERSION", "")]
+    for item in libraries:
+        said += [_version_file(folder) for folder in list(Path(item.path).parents)[1:4]]
+    exact = [version for version in said if _EXACT.fullmatch(version) and version.startswith(f"{series}.")]
+    return exact[0] if exact else series
+
+
+def _version_file(folder: Path) -> str:
     try:
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise ProbeError(f"nvidia-smi did not answer within {TIMEOUT:.0f} seconds") from None
-    except OSError as error:
-        raise ProbeError(f"nvidia-smi cannot be run: {error.strerror}") from error
+        said = json.loads((folder / "version.json").read_bytes())["cuda"]["version"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return said if isinstance(said, str) else ""
 
 
 def _versions(target: Target) -> Iterator[tuple[str, str, str]]:

@@ -7,23 +7,19 @@ https://docs.kernel.org/gpu/amdgpu/ and in ``include/uapi/linux/kfd_sysfs.h``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from envfreeze.probes import Probe, Section, Target
-from envfreeze.records.environment import Gpu, Rocm
+from envfreeze.probes._gpu_libraries import full_version, loaded
+from envfreeze.records.environment import Gpu, GpuLibrary, Rocm
 
 NODES = Path("/sys/class/kfd/kfd/topology/nodes")
 """One folder a processor and GPU; the compute driver's own list (kfd_topology.c)."""
 DRIVER = Path("/sys/module/amdgpu/version")
 """There with AMD's own driver package; the kernel's driver has the kernel's version."""
 
-_LIBRARIES = {
-    "runtime": re.compile(r"libamdhip64\.so\.(\d[\d.]*)"),
-    "miopen": re.compile(r"libMIOpen\.so\.(\d[\d.]*)"),
-    "rocblas": re.compile(r"librocblas\.so\.(\d[\d.]*)"),
-    "rccl": re.compile(r"librccl\.so\.(\d[\d.]*)"),
-}
+_LIBRARIES = {"runtime": "amdhip64", "miopen": "MIOpen", "rocblas": "rocblas", "rccl": "rccl"}
 """The file's name ends in its version; PyTorch's wheels bring copies of their own."""
 _HIP = re.compile(r"""^hip\b[^=\n]*=\s*['"]([\d.]+)[^'"]*['"]""", re.MULTILINE)
 _LARGEST = 1 << 16
@@ -33,14 +29,26 @@ _LARGEST = 1 << 16
 def inspect(target: Target) -> Section:
     """No section where there is neither such a GPU nor a library of ROCm."""
     gpus = tuple(_gpus())
+    libraries = loaded(target, "rocm")
+    devices = tuple(path for path in target.devices if "nvidia" not in path)
     versions, evidence = dict[str, str](), list[str]()
-    for kind, version, source in _versions(target):
+    for kind, version, source in _versions(target, libraries):
         if kind not in versions:
             versions[kind] = version
             evidence.append(source)
-    if not gpus and not evidence:
+    if not gpus and not evidence and not libraries:
         return Section(value=None)
-    return Section(value=Rocm(gpus=gpus, driver=_text(DRIVER).strip(), evidence=tuple(evidence), **versions))
+    value = Rocm(
+        gpus=gpus,
+        # A framework loads all of ROCm with itself; only a program that asks opens the device.
+        used=("/dev/kfd" in devices) if target.was_run else None,
+        devices=devices,
+        driver=_text(DRIVER).strip(),
+        libraries=libraries,
+        evidence=tuple(evidence),
+        **versions,
+    )
+    return Section(value=value)
 
 
 def _gpus() -> Iterator[Gpu]:
@@ -78,12 +86,11 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _versions(target: Target) -> Iterator[tuple[str, str, str]]:
+def _versions(target: Target, libraries: Sequence[GpuLibrary]) -> Iterator[tuple[str, str, str]]:
     """Kind, version and where it was read: loaded libraries first, then what torch was built with."""
-    for path in sorted(target.libraries):
-        for kind, pattern in _LIBRARIES.items():
-            if match := pattern.fullmatch(Path(path).name):
-                yield kind, match[1], path
+    for kind, name in _LIBRARIES.items():
+        if version := full_version(libraries, name):
+            yield kind, version, next(item.path for item in libraries if item.name == name)
     for facts in target.facts["distributions"]:
         if facts.get("name") == "torch":
             file = "torch/version.py"

@@ -183,18 +183,45 @@ class Gpu(Record):
     model: str
     memory: Bytes = 0
     compute_capability: str = ""
+    mig: Literal["enabled", "disabled", ""] = ""
+    """Whether it is divided (Multi-Instance GPU); empty where it cannot be, or the driver does not say."""
+    instances: tuple[str, ...] = ()
+    """Profiles of its MIG devices, for example ``3g.40gb``: compute slices and memory."""
+
+
+class GpuLibrary(Record):
+    """A library of CUDA or ROCm as the run loaded it."""
+
+    name: str
+    """For example ``cublasLt`` or ``MIOpen``."""
+    version: str = ""
+    """By its file's name, else by the package that it came with."""
+    origin: Literal["wheel", "conda", "system", "other"] = "other"
+    """Where it lay: among Python's packages, in a conda environment, in a folder of the system."""
+    package: str = ""
+    """The package that brought it, for example ``nvidia-cublas-cu12 12.4.5.8``."""
+    path: str = ""
+    """Absolute, on the machine of the freeze."""
 
 
 class Cuda(Record):
-    """GPUs and the CUDA stack: what the driver offers and what the Python packages bring."""
+    """GPUs and the CUDA stack: what the driver offers, what the packages bring, and what the run loaded."""
 
     gpus: tuple[Gpu, ...] = ()
+    used: bool | None = None
+    """Whether the run asked the driver for a GPU; None when nothing was run."""
+    devices: tuple[str, ...] = ()
+    """Files below ``/dev`` that the run had mapped at its end: which GPUs it used."""
     driver: str = ""
     driver_api: str = ""
     """Highest CUDA version that the driver supports."""
+    toolkit: str = ""
+    """Release of the toolkit that libraries of the system belong to: ``12.4.1``, or its series ``12.4``."""
     runtime: str = ""
+    """As loaded, else as installed, else as a framework was built with; as ``cudnn`` and ``nccl``."""
     cudnn: str = ""
     nccl: str = ""
+    libraries: tuple[GpuLibrary, ...] = ()
     evidence: tuple[str, ...] = ()
     """Where each version was read, for example ``nvidia-cudnn-cu12 9.1.0.70``."""
 
@@ -204,6 +231,9 @@ class Rocm(Record):
 
     gpus: tuple[Gpu, ...] = ()
     """``compute_capability`` is the architecture here, for example ``gfx90a``."""
+    used: bool | None = None
+    """Whether the run asked the driver for a GPU; None when nothing was run."""
+    devices: tuple[str, ...] = ()
     driver: str = ""
     """Version of AMD's own driver package; empty for the kernel's driver."""
     runtime: str = ""
@@ -211,6 +241,7 @@ class Rocm(Record):
     miopen: str = ""
     rocblas: str = ""
     rccl: str = ""
+    libraries: tuple[GpuLibrary, ...] = ()
     evidence: tuple[str, ...] = ()
     """Where each version was read."""
 

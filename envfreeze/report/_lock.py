@@ -16,6 +16,7 @@ from envfreeze.records.files import FileEntry
 from envfreeze.records.lock import Lock
 from envfreeze.records.observation import Observation, ProcessEntry
 from envfreeze.report._files import as_tree, by_class
+from envfreeze.report._gpu import cuda_facts, rocm_facts
 from envfreeze.report._parameters import summary
 from envfreeze.report._words import counted, duration, printable, size
 
@@ -77,8 +78,8 @@ def _sections(lock: Lock, store: Store | None) -> Iterator[tuple[str, Facts]]:
     yield "Package sources", _pip(lock)
     yield "System", _system(lock)
     yield "Processor", _cpu(lock)
-    yield "GPU", _cuda(lock)
-    yield "AMD GPU", _rocm(lock)
+    yield "GPU", cuda_facts(lock.cuda)
+    yield "AMD GPU", rocm_facts(lock.rocm)
     yield "Version control", _git(lock)
 
 
@@ -179,29 +180,6 @@ def _cpu(lock: Lock) -> Facts:
         parts = [library.version, library.kernels and f"{library.kernels} kernels"]
         parts.append(counted(library.threads, "thread") if library.threads else "")
         yield library.name, ", ".join(part for part in parts if part)
-
-
-def _rocm(lock: Lock) -> Facts:
-    if lock.rocm is None:
-        return
-    for gpu in lock.rocm.gpus:
-        yield gpu.model, gpu.compute_capability
-    yield "driver", lock.rocm.driver
-    yield "HIP", lock.rocm.runtime
-    yield "MIOpen", lock.rocm.miopen
-    yield "rocBLAS", lock.rocm.rocblas
-    yield "RCCL", lock.rocm.rccl
-
-
-def _cuda(lock: Lock) -> Facts:
-    if lock.cuda is None:
-        return
-    for gpu in lock.cuda.gpus:
-        yield "model", f"{gpu.model}, {size(gpu.memory)}, compute capability {gpu.compute_capability}"
-    yield "driver", lock.cuda.driver + (f" (CUDA {lock.cuda.driver_api})" if lock.cuda.driver_api else "")
-    yield "CUDA", lock.cuda.runtime
-    yield "cuDNN", lock.cuda.cudnn
-    yield "NCCL", lock.cuda.nccl
 
 
 def _git(lock: Lock) -> Facts:

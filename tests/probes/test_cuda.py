@@ -2,47 +2,97 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from envfreeze.probes import Section, Target
-from envfreeze.probes.cuda import inspect
-from envfreeze.records.environment import Gpu
+from envfreeze.probes.cuda import _toolkit, inspect
+from envfreeze.records.environment import Gpu, GpuLibrary
 
-TABLE = """\
-+-----------------------------------------------------------------------------------------+
-| NVIDIA-SMI 550.54.15              Driver Version: 550.54.15      CUDA Version: 12.4     |
-|-----------------------------------------+------------------------+----------------------+
-"""
+H100 = {
+    "driver_version": "550.54.15",
+    "name": "NVIDIA H100 80GB HBM3",
+    "memory.total": "81559",
+    "mig.mode.current": "Disabled",
+    "compute_cap": "9.0",
+}
+"""As ``nvidia-smi --query-gpu`` answers, field by field."""
+GEFORCE = {
+    "driver_version": "535.183.01",
+    "name": "NVIDIA GeForce RTX 3090",
+    "memory.total": "24576",
+    "mig.mode.current": "[N/A]",
+    "compute_cap": "8.6",
+}
 
 
-def nvidia_smi(folder: Path, query: str, status: int = 0, table: str = TABLE, old: bool = False) -> None:
+def nvidia_smi(folder: Path, *gpus: dict[str, str], api: str = "12.4", listed: str = "") -> None:
+    """An nvidia-smi that answers what was recorded, and refuses fields that its driver does not know."""
     folder.mkdir(exist_ok=True)
-    (folder / "query").write_text(query)
-    (folder / "table").write_text(table)
-    refuse = 'case "$1" in *compute_cap*) echo \'Field "compute_cap" is not a valid field.\'; exit 2;; esac'
-    (folder / "nvidia-smi").write_text(
-        "#!/bin/sh\n"
-        + (refuse if old else "")
-        + f'\ncase "$1" in --query-gpu=*) cat {folder}/query; exit {status};; *) cat {folder}/table;; esac\n'
+    for number, gpu in enumerate(gpus):
+        (folder / f"gpu{number}").mkdir()
+        for field, value in gpu.items():
+            (folder / f"gpu{number}" / field).write_text(value)
+    driver = gpus[0]["driver_version"] if gpus else "550.54.15"
+    (folder / "table").write_text(
+        "+-----------------------------------------------------------------------------------------+\n"
+        f"| NVIDIA-SMI {driver}              Driver Version: {driver}      CUDA Version: {api}     |\n"
+        "|-----------------------------------------+------------------------+----------------------+\n"
     )
+    (folder / "listed").write_text(listed)
+    query = """
+    for gpu in @/gpu*; do
+        line=
+        for field in $(echo "${1#*=}" | tr , ' '); do
+            if [ ! -e "$gpu/$field" ]; then
+                echo "Field \\"$field\\" is not a valid field to query."
+                exit 2
+            fi
+            line="$line${line:+, }$(cat "$gpu/$field")"
+        done
+        echo "$line"
+    done"""
+    script = f'#!/bin/sh\ncase "$1" in\n--query-gpu=*){query};;\n-L) cat @/listed;;\n*) cat @/table;;\nesac\n'
+    (folder / "nvidia-smi").write_text(script.replace("@", str(folder)))
     (folder / "nvidia-smi").chmod(0o755)
 
 
-def inspected(tmp_path: Path, *distributions: tuple[str, str]) -> Section:
+def failing(folder: Path, said: str, status: int) -> None:
+    folder.mkdir()
+    (folder / "nvidia-smi").write_text(f'#!/bin/sh\necho "{said}"\nexit {status}\n')
+    (folder / "nvidia-smi").chmod(0o755)
+
+
+def inspected(
+    tmp_path: Path, *distributions: tuple[str, str], loaded: Sequence[Path | str] = (), **more: Any
+) -> Section:
+    """What the probe says; ``loaded`` is what a run had loaded, empty for no run."""
+    site = tmp_path / "site"
     facts = {
         "distributions": [
-            {"name": name, "version": version, "location": str(tmp_path / "site")}
+            {
+                "name": name,
+                "version": version,
+                "location": str(site),
+                "path": str(site / f"{name.replace('-', '_')}-{version}.dist-info"),
+            }
             for name, version in distributions
         ]
         + [{"error": "broken", "where": "somewhere"}]
     }
+    variables = {"PATH": f"{tmp_path}/bin:/bin:/usr/bin", **more.pop("environment", {})}
     return inspect(
         Target(
             executable="python",
             directory=str(tmp_path),
-            environment={"PATH": f"{tmp_path}/bin:/bin:/usr/bin"},
-            facts=facts,
+            environment=variables,
+            facts=facts | more.pop("facts", {}),
+            libraries=tuple(map(str, loaded)),
+            was_run=bool(loaded),
             project=tmp_path,
+            **more,
         )
     )
 
@@ -53,39 +103,71 @@ def test_neither_gpu_nor_packages(tmp_path: Path) -> None:
 
 
 def test_two_gpus(tmp_path: Path) -> None:
-    nvidia_smi(
-        tmp_path / "bin",
-        "550.54.15, NVIDIA H100 80GB HBM3, 81559, 9.0\n550.54.15, NVIDIA A100-SXM4-40GB, 40960, 8.0\n",
-    )
+    a100 = H100 | {"name": "NVIDIA A100-SXM4-40GB", "memory.total": "40960", "compute_cap": "8.0"}
+    nvidia_smi(tmp_path / "bin", H100, a100)
     value = inspected(tmp_path).value
     assert value.gpus == (
-        Gpu(model="NVIDIA H100 80GB HBM3", memory=81559 << 20, compute_capability="9.0"),
-        Gpu(model="NVIDIA A100-SXM4-40GB", memory=40960 << 20, compute_capability="8.0"),
+        Gpu(model="NVIDIA H100 80GB HBM3", memory=81559 << 20, compute_capability="9.0", mig="disabled"),
+        Gpu(model="NVIDIA A100-SXM4-40GB", memory=40960 << 20, compute_capability="8.0", mig="disabled"),
     )
     assert (value.driver, value.driver_api) == ("550.54.15", "12.4")
 
 
-def test_driver_without_compute_capability(tmp_path: Path) -> None:
-    nvidia_smi(tmp_path / "bin", "470.57.02, Tesla V100-SXM2-16GB, 16160\n", old=True)
+def test_consumer_card_cannot_be_divided(tmp_path: Path) -> None:
+    nvidia_smi(tmp_path / "bin", GEFORCE, api="12.2")
     value = inspected(tmp_path).value
+    assert value.gpus == (Gpu(model="NVIDIA GeForce RTX 3090", memory=24576 << 20, compute_capability="8.6"),)
+    assert (value.driver, value.driver_api) == ("535.183.01", "12.2")
+
+
+def test_gpu_that_is_divided(tmp_path: Path) -> None:
+    listed = """\
+GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-5d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77)
+GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-1d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a70)
+  MIG 3g.40gb     Device  0: (UUID: MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f)
+  MIG 1g.10gb+me  Device  1: (UUID: MIG-0d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a71)
+  MIG 1c.3g.40gb  Device  2: (UUID: MIG-2d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a72)
+"""
+    nvidia_smi(tmp_path / "bin", H100, H100 | {"mig.mode.current": "Enabled"}, listed=listed)
+    plain, divided = inspected(tmp_path).value.gpus
+    assert (plain.mig, plain.instances) == ("disabled", ())
+    assert (divided.mig, divided.instances) == ("enabled", ("3g.40gb", "1g.10gb+me", "1c.3g.40gb"))
+
+
+def test_old_drivers_know_fewer_fields(tmp_path: Path) -> None:
+    v100 = {
+        "driver_version": "470.57.02",
+        "name": "Tesla V100-SXM2-16GB",
+        "memory.total": "16160",
+        "mig.mode.current": "[N/A]",
+    }
+    nvidia_smi(tmp_path / "bin", v100)
+    assert inspected(tmp_path).value.gpus == (Gpu(model="Tesla V100-SXM2-16GB", memory=16160 << 20),)
+    del v100["mig.mode.current"]
+    (tmp_path / "older").mkdir()
+    nvidia_smi(tmp_path / "older" / "bin", v100 | {"driver_version": "440.33.01"})
+    value = inspected(tmp_path / "older").value
     assert value.gpus == (Gpu(model="Tesla V100-SXM2-16GB", memory=16160 << 20),)
+    assert value.driver == "440.33.01"
 
 
 def test_values_that_nvml_does_not_have(tmp_path: Path) -> None:
-    nvidia_smi(tmp_path / "bin", "550.54.15, GRID T4-8C, [N/A], [N/A]\n")
+    grid = H100 | {"name": "GRID T4-8C", **dict.fromkeys(list(H100)[2:], "[N/A]")}
+    nvidia_smi(tmp_path / "bin", grid)
     assert inspected(tmp_path).value.gpus == (Gpu(model="GRID T4-8C"),)
 
 
 def test_driver_that_does_not_answer_is_a_gap(tmp_path: Path) -> None:
-    said = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n"
-    nvidia_smi(tmp_path / "bin", said, status=9)
+    failing(
+        tmp_path / "bin", "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", 9
+    )
     section = inspected(tmp_path)
     assert section.value is None
     assert "couldn't communicate with the NVIDIA driver" in section.gaps[0].why
 
 
 def test_machine_whose_gpus_are_gone(tmp_path: Path) -> None:
-    nvidia_smi(tmp_path / "bin", "No devices were found\n", status=6)
+    failing(tmp_path / "bin", "No devices were found", 6)
     section = inspected(tmp_path)
     assert section.value is None and section.gaps == ()
 
@@ -128,3 +210,82 @@ def test_torch_without_cuda_and_tensorflow_with_it(tmp_path: Path) -> None:
     )
     value = inspected(tmp_path, ("tensorflow", "2.18.0")).value
     assert (value.runtime, value.cudnn) == ("12.5.1", "9")
+
+
+def wheel(site: Path, name: str, version: str, *files: str) -> tuple[str, str]:
+    """A distribution that carries libraries, as its RECORD says."""
+    info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+    for file in files:
+        (site / file).parent.mkdir(parents=True, exist_ok=True)
+        (site / file).write_bytes(b"")
+    return name, version
+
+
+def test_libraries_of_wheels_as_they_were_loaded(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    lib = "nvidia/cublas/lib/libcublas"
+    distributions = [
+        wheel(site, "nvidia-cublas-cu12", "12.4.5.8", f"{lib}.so.12", f"{lib}Lt.so.12"),
+        wheel(site, "nvidia-cudnn-cu12", "9.1.0.70", "nvidia/cudnn/lib/libcudnn_ops.so.9"),
+        wheel(site, "torch", "2.4.0", "torch/lib/libcudart-d0da41ae.so.11.0"),
+    ]
+    loaded = [path for path in site.rglob("*.so*") if path.is_file()]
+    value = inspected(tmp_path, *distributions, loaded=loaded).value
+    said = {item.name: (item.version, item.origin, item.package) for item in value.libraries}
+    assert said == {
+        "cublas": ("12.4.5.8", "wheel", "nvidia-cublas-cu12 12.4.5.8"),
+        "cublasLt": ("12.4.5.8", "wheel", "nvidia-cublas-cu12 12.4.5.8"),
+        "cudnn_ops": ("9.1.0.70", "wheel", "nvidia-cudnn-cu12 9.1.0.70"),
+        "cudart": ("11.0", "wheel", "torch 2.4.0"),
+    }
+    assert value.used is False and value.toolkit == ""
+    # The name of a file that says the series alone is no version of the runtime.
+    assert (value.runtime, value.cudnn) == ("", "9.1.0.70")
+
+
+def test_libraries_of_the_system_tell_the_toolkit(tmp_path: Path) -> None:
+    lib = "/usr/local/cuda-12.4/targets/x86_64-linux/lib"
+    loaded = [f"{lib}/libcudart.so.12.4.127", f"{lib}/libcublas.so.12.4.5.8", "/usr/lib/libm.so.6"]
+    value = inspected(tmp_path, ("cupy-cuda12x", "13.0"), loaded=loaded).value
+    assert [(item.name, item.version, item.origin) for item in value.libraries] == [
+        ("cublas", "12.4.5.8", "system"),
+        ("cudart", "12.4.127", "system"),
+    ]
+    assert (value.runtime, value.toolkit) == ("12.4.127", "12.4")
+    exact = inspected(tmp_path, loaded=loaded, environment={"CUDA_VERSION": "12.4.1"}).value
+    assert exact.toolkit == "12.4.1"
+    other = inspected(tmp_path, loaded=loaded, environment={"CUDA_VERSION": "11.8.0"}).value
+    assert other.toolkit == "12.4"
+
+
+def test_toolkit_says_its_version_in_a_file(tmp_path: Path) -> None:
+    for said, expected in (("12.3.2", "12.3.2"), ("12.3.20231128", "12.3"), (7, "12.3")):
+        lib = tmp_path / "cuda-12.3" / "lib64"
+        lib.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cuda-12.3" / "version.json").write_text(json.dumps({"cuda": {"version": said}}))
+        item = GpuLibrary(name="cudart", version="12.3.101", origin="system", path=f"{lib}/libcudart.so.12")
+        target = Target(executable="", directory="", environment={}, project=tmp_path)
+        assert _toolkit([item], target) == expected
+
+
+def test_conda_brings_its_own(tmp_path: Path) -> None:
+    prefix = tmp_path / "env"
+    (prefix / "conda-meta").mkdir(parents=True)
+    facts = {"interpreter": {"prefix": str(prefix), "base_prefix": str(prefix)}}
+    (item,) = inspected(tmp_path, loaded=[f"{prefix}/lib/libcublas.so.12.4.5.8"], facts=facts).value.libraries
+    assert (item.version, item.origin) == ("12.4.5.8", "conda")
+
+
+def test_whether_a_run_used_a_gpu(tmp_path: Path) -> None:
+    driver = "/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15"
+    cudart = "/usr/local/cuda-12.4/lib64/libcudart.so.12.4.127"
+    assert inspected(tmp_path, loaded=[cudart, driver]).value.used is False  # there was no GPU to ask for
+    nvidia_smi(tmp_path / "bin", H100)
+    assert inspected(tmp_path, loaded=[driver]).value.used is True
+    assert inspected(tmp_path, loaded=["/usr/lib/libm.so.6"]).value.used is False
+    assert inspected(tmp_path, loaded=["/usr/local/cuda/lib64/stubs/libcuda.so"]).value.used is False
+    assert inspected(tmp_path).value.used is None
+    mapped = inspected(tmp_path, loaded=["/x.so"], devices=("/dev/nvidia3", "/dev/kfd")).value
+    assert mapped.used is True and mapped.devices == ("/dev/nvidia3",)

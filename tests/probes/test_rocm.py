@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from envfreeze.probes import Target, rocm
@@ -70,3 +71,15 @@ def test_libraries_as_loaded_count_for_more_than_what_torch_was_built_with(machi
 def test_nothing_of_amd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rocm, "NODES", tmp_path / "none")
     assert rocm.inspect(target(tmp_path, "/usr/lib/libc.so.6")).value is None
+
+
+def test_whether_a_run_used_a_gpu(machine: Path) -> None:
+    hip = "/opt/rocm-6.2.4/lib/libamdhip64.so.6.2.60204"
+    seen = msgspec.structs.replace(target(machine, hip), was_run=True)
+    assert rocm.inspect(seen).value.used is False  # a framework brings its libraries whether asked or not
+    seen = msgspec.structs.replace(seen, devices=("/dev/dri/renderD128", "/dev/kfd"))
+    value = rocm.inspect(seen).value
+    assert value.used is True
+    assert value.devices == ("/dev/dri/renderD128", "/dev/kfd")
+    (item,) = value.libraries
+    assert (item.name, item.version, item.origin, item.path) == ("amdhip64", "6.2.60204", "system", hip)

@@ -169,13 +169,16 @@ def _editable() -> list[str]:
 
 
 def libraries() -> list[str]:
-    """Shared libraries and locales mapped into this process, by proc(5)."""
+    """Shared libraries, locales and devices of GPUs mapped into this process, by proc(5)."""
     found = set()
     for line in _whole("/proc/self/maps").splitlines():
         fields = line.split(None, 5)
-        if len(fields) == 6 and fields[5].startswith("/") and (".so" in fields[5] or "/locale/" in fields[5]):
+        if len(fields) == 6 and fields[5].startswith("/") and any(part in fields[5] for part in _MAPPED):
             found.add(fields[5])
     return sorted(found)
+
+
+_MAPPED = (".so", "/locale/", "/dev/nvidia", "/dev/kfd", "/dev/dri/")
 
 
 def numerics() -> list[dict[str, object]]:

@@ -252,7 +252,13 @@ static void at_exit(int status, void *unused) {
   log_end(status);
 }
 
-/* Libraries and locales that are mapped now; the C library's own opens cannot be seen by a preloaded library. */
+static int is_told(const char *path) {
+  return strstr(path, ".so") || strstr(path, "/locale/") || !strncmp(path, "/dev/nvidia", 11) ||
+         !strncmp(path, "/dev/kfd", 8) || !strncmp(path, "/dev/dri/", 9);
+}
+
+/* Libraries, locales and devices of GPUs that are mapped now; the C library's own opens cannot be seen by a preloaded
+   library. */
 static void list_libraries(void) {
   static char buffer[1 << 20];
   ssize_t length = slurp("/proc/self/maps", buffer, sizeof buffer - 1);
@@ -261,7 +267,7 @@ static void list_libraries(void) {
   for (char *line = buffer, *end; on && (end = strchr(line, '\n')); line = end + 1) {
     *end = 0;
     char *path = strchr(line, '/');
-    if (path && (strstr(path, ".so") || strstr(path, "/locale/")) && first_time(hash(LIBRARY, path))) append(LIBRARY, path);
+    if (path && is_told(path) && first_time(hash(LIBRARY, path))) append(LIBRARY, path);
   }
 }
 

@@ -1,0 +1,69 @@
+"""GPUs and their software in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from envfreeze.records.environment import Cuda, Gpu, GpuLibrary, Rocm
+from envfreeze.report._words import size
+
+
+def cuda_facts(cuda: Cuda | None) -> Iterator[tuple[str, str]]:
+    """Label and what is said, for ``envfreeze show``."""
+    if cuda is None:
+        return
+    yield from _gpu_facts(cuda.gpus, cuda.used, cuda.devices, "compute capability ")
+    yield "driver", cuda.driver + (f" (CUDA {cuda.driver_api})" if cuda.driver_api else "")
+    yield "CUDA", cuda.runtime
+    yield "toolkit", cuda.toolkit
+    yield "cuDNN", cuda.cudnn
+    yield "NCCL", cuda.nccl
+    yield from _library_facts(cuda.libraries)
+
+
+def rocm_facts(rocm: Rocm | None) -> Iterator[tuple[str, str]]:
+    """Label and what is said, for ``envfreeze show``."""
+    if rocm is None:
+        return
+    yield from _gpu_facts(rocm.gpus, rocm.used, rocm.devices, "")
+    yield "driver", rocm.driver
+    yield "HIP", rocm.runtime
+    yield "MIOpen", rocm.miopen
+    yield "rocBLAS", rocm.rocblas
+    yield "RCCL", rocm.rccl
+    yield from _library_facts(rocm.libraries)
+
+
+def in_words(gpus: Sequence[Gpu]) -> str:
+    """``2 × NVIDIA H100 80GB HBM3``; models are counted in the order in which they are met."""
+    counts = Counter(gpu.model for gpu in gpus)
+    return ", ".join(model if count == 1 else f"{count} × {model}" for model, count in counts.items())
+
+
+def _gpu_facts(
+    gpus: Sequence[Gpu], used: bool | None, devices: Sequence[str], capability: str
+) -> Iterator[tuple[str, str]]:
+    for gpu in gpus:
+        memory = size(gpu.memory) if gpu.memory else ""
+        ability = f"{capability}{gpu.compute_capability}" if gpu.compute_capability else ""
+        yield "model", ", ".join(part for part in (gpu.model, memory, ability, _mig(gpu)) if part)
+    if gpus and used is not None:
+        yield "used by the run", (", ".join(devices) or "yes") if used else "no"
+
+
+def _mig(gpu: Gpu) -> str:
+    if gpu.mig != "enabled":
+        return ""
+    return f"divided (MIG) into {', '.join(gpu.instances)}" if gpu.instances else "MIG without instances"
+
+
+def _library_facts(libraries: Sequence[GpuLibrary]) -> Iterator[tuple[str, str]]:
+    """As loaded: those of one package and version share a line."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for item in libraries:
+        where = item.package or item.path.rpartition("/")[0]
+        groups.setdefault((item.origin, where, item.version), []).append(item.name)
+    for (origin, where, version), names in groups.items():
+        exact = f" {version}" if version and not where.endswith(version) else ""
+        yield ", ".join(dict.fromkeys(names)), f"loaded{exact} from {where} ({origin})"
