@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from envfreeze.determinism._kernels import KERNELS
 from envfreeze.gpu_files import asks_driver, is_device
 from envfreeze.observer.inject import SHIM
 from envfreeze.observer.shim_log import Image, read_images, read_started, read_traced
@@ -108,10 +109,12 @@ def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[s
             seen.add(path)
         for path, when in image.written.items():
             written[path] = min(when, written.get(path, when))
+    own_libraries = {name(path) for path in (SHIM, KERNELS) for name in (os.fspath, os.path.realpath)}
     libraries = {*events.libraries, *(library for image in images for library in _loaded(image))}
-    for path in libraries - {os.path.realpath(SHIM)}:
+    for path in libraries:
         if not is_device(path):
             read.setdefault(path, _AT_THE_END)
+    read = {path: when for path, when in read.items() if path not in own_libraries}
     return msgspec.structs.replace(
         events,
         processes=tuple(

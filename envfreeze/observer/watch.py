@@ -277,7 +277,10 @@ def _run_gaps(run: Run, stdin: _Stdin) -> list[Gap]:
         why = f"{run.unseen_python} did not load the observer (options -I, -E or -S, or older than 3.8)"
         gaps.append(Gap(what="kernels and threads of numerical libraries", why=why))
     if any(image.ceased for image in run.events.images):
-        why = "the disk or the memory was full, so that not everything could be written down"
+        why = (
+            "not everything could be written down: the disk or the memory was full, or a program was where the "
+            "observer's folder is not (another root or mount namespace)"
+        )
         gaps.append(Gap(what="some of what the run read", why=why))
     if hosts := seen.hosts(run.events):
         why = f"the run connected to {', '.join(hosts[:5])}{', …' if len(hosts) > 5 else ''}; a replay cannot"

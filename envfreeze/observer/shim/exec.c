@@ -92,6 +92,32 @@ static void note(const char *path) {
   }
 }
 
+/* A name without a slash is looked for as execvp(3) does. */
+static void note_found(const char *file) {
+  char path[4352];
+  const char *folders = getenv("PATH");
+  if (!file || strchr(file, '/')) {
+    note(file);
+    return;
+  }
+  for (const char *at = folders ? folders : "/bin:/usr/bin", *end; *at; at = *end ? end + 1 : end) {
+    end = strchrnul(at, ':');
+    int length = snprintf(path, sizeof path, "%.*s/%s", end > at ? (int)(end - at) : 1, end > at ? at : ".", file);
+    if (length > 0 && (size_t)length < sizeof path && syscall(SYS_faccessat, AT_FDCWD, path, X_OK) == 0) {
+      note(path);
+      return;
+    }
+  }
+}
+
+static void note_descriptor(int descriptor) {
+  char link[64], path[4096];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+  ssize_t length = syscall(SYS_readlink, link, path, sizeof path - 1);
+  path[length > 0 ? length : 0] = 0;
+  note(path);
+}
+
 EXPORT int execve(const char *path, char *const argv[], char *const environment[]) {
   NEXT(execve);
   note(path);
@@ -102,8 +128,35 @@ EXPORT int execv(const char *path, char *const argv[]) { return execve(path, arg
 
 EXPORT int execvpe(const char *file, char *const argv[], char *const environment[]) {
   NEXT(execvpe);
-  note(file);
+  int kept = errno;
+  note_found(file);
+  errno = kept;
   return next(file, argv, COMPLETE(environment, process_next));
+}
+
+EXPORT int fexecve(int descriptor, char *const argv[], char *const environment[]) {
+  NEXT(fexecve);
+  int kept = errno;
+  note_descriptor(descriptor);
+  errno = kept;
+  return next(descriptor, argv, COMPLETE(environment, process_next));
+}
+
+/* Of glibc 2.34. */
+int execveat(int, const char *, char *const[], char *const[], int);
+EXPORT int execveat(int folder, const char *path, char *const argv[], char *const environment[], int flags) {
+  NEXT(execveat);
+  char buffer[4352];
+  int kept = errno;
+  if (!next) {
+    errno = ENOSYS;
+    return -1;
+  }
+  KEEP_CHECKS(path);
+  if (!path || !*path) note_descriptor(folder);
+  else if (absolute(folder, path, buffer, sizeof buffer)) note(buffer);
+  errno = kept;
+  return next(folder, path, argv, COMPLETE(environment, process_next), flags);
 }
 
 EXPORT int execvp(const char *file, char *const argv[]) { return execvpe(file, argv, environ); }
@@ -138,7 +191,7 @@ EXPORT int execle(const char *path, const char *first, ...) {
   return execve(path, argv, environment);
 }
 
-#define SPAWN(name) \
+#define SPAWN(name, note) \
   EXPORT int name(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions, \
                   const posix_spawnattr_t *attributes, char *const argv[], char *const environment[]) { \
     NEXT(name); \
@@ -150,5 +203,5 @@ EXPORT int execle(const char *path, const char *first, ...) {
     } \
     return result; \
   }
-SPAWN(posix_spawn)
-SPAWN(posix_spawnp)
+SPAWN(posix_spawn, note)
+SPAWN(posix_spawnp, note_found)

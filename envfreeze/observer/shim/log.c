@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,8 +21,12 @@
 #define LARGEST_BLOCK (1u << 20)
 #define SEEN_FIRST 4096u
 
-static char folder[3072], project[3072], file[4096];
+static char folder[3072], project[3072], file[64];
 static int on, ended;
+static int place = -1; /* the folder, once this process is in another root (chroot(2)) */
+static dev_t place_device;
+static ino_t place_inode;
+static char *alive;    /* zeroed by the kernel in a child that was forked past pthread_atfork */
 static long owner; /* whose log this is: a vforked child shares our memory */
 static volatile char lock;
 static char *block;          /* the mapped part of the file that is being filled */
@@ -43,8 +48,12 @@ const char *in_project(const char *path) {
   return NULL;
 }
 
+static void after_fork(void);
+
 int log_enter(void) {
   if (!on || inside) return 0;
+  if (alive && !*alive) after_fork(); /* a child of _Fork, clone or a raw system call */
+  if (!on) return 0;
   inside = 1;
   return 1;
 }
@@ -62,12 +71,42 @@ static void *map(size_t size) {
   return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* Opens a file of the log's folder. A program may have closed our descriptor, and opened its own in its place. */
+static int in_folder(const char *name, int flags) {
+  char path[3200];
+  struct stat status;
+  if (place < 0) {
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, 0600);
+  }
+  if (syscall(SYS_fstat, place, &status) != 0 || status.st_dev != place_device || status.st_ino != place_inode) return -1;
+  return (int)syscall(SYS_openat, place, name, flags | O_CLOEXEC, 0600);
+}
+
+int log_before_chroot(void) {
+  struct stat status;
+  if (!on || place >= 0) return -1;
+  int low = (int)syscall(SYS_openat, AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  int high = low < 0 ? -1 : (int)syscall(SYS_fcntl, low, F_DUPFD_CLOEXEC, 700); /* programs expect low numbers */
+  if (low >= 0) syscall(SYS_close, low);
+  if (high < 0 || syscall(SYS_fstat, high, &status) != 0) return high;
+  place_device = status.st_dev;
+  place_inode = status.st_ino;
+  return high;
+}
+
+void log_after_chroot(int held, int failed) {
+  if (held < 0) return;
+  if (failed) syscall(SYS_close, held);
+  else place = held;
+}
+
 /* Maps the next block of the log; 0 when the disk or the memory is full. */
 static int next_block(size_t wanted) {
   size_t size = block_size ? block_size * 2 : FIRST_BLOCK;
   if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
   while (size < wanted + 1) size *= 2;
-  int descriptor = syscall(SYS_openat, AT_FDCWD, file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  int descriptor = in_folder(file, O_RDWR | O_CREAT);
   if (descriptor < 0) return 0;
   void *memory = MAP_FAILED;
   if (posix_fallocate(descriptor, file_size, size) == 0)
@@ -88,11 +127,17 @@ static long long now(clockid_t clock) {
   return time.tv_sec * 1000000000ll + time.tv_nsec;
 }
 
+static void cease(void) {
+  if (!block || block_used + 2 > block_size) return;
+  memcpy(block + block_used, "Q", 2);
+  block_used += 2;
+}
+
 static void append_text(enum kind kind, const char *stamp, const char *text) {
   size_t before = strlen(stamp), length = before + strlen(text) + 2;
   if (!block || block_used + length > block_size) {
     if (!next_block(length)) {
-      if (block && block_used + 2 <= block_size) memcpy(block + block_used, "Q", 2);
+      cease();
       on = 0;
       return;
     }
@@ -173,10 +218,14 @@ void log_once(enum kind kind, const char *text) {
 
 void log_write_elsewhere(enum kind kind, const char *text) {
   int kept = errno;
-  char other[4200], event[4200];
-  snprintf(other, sizeof other, "%s/exec.log", folder);
+  char event[4200];
   int length = snprintf(event, sizeof event, "%c%s", kind, text);
-  int descriptor = syscall(SYS_openat, AT_FDCWD, other, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  int descriptor = in_folder("exec.log", O_WRONLY | O_CREAT | O_APPEND);
+  if (descriptor < 0) { /* as in another mount namespace (mount_namespaces(7)): what is started here is unseen */
+    take();
+    cease();
+    give();
+  }
   if (descriptor >= 0 && length > 0 && (size_t)length < sizeof event) {
     if (syscall(SYS_write, descriptor, event, (size_t)length + 1) < 0) errno = kept;
   }
@@ -204,7 +253,7 @@ static void introduce(void) {
   char text[4096];
   owner = (long)syscall(SYS_getpid);
   ended = 0;
-  snprintf(file, sizeof file, "%s/%ld-%lld.shim", folder, (long)syscall(SYS_getpid), now(CLOCK_MONOTONIC));
+  snprintf(file, sizeof file, "%ld-%lld.shim", (long)syscall(SYS_getpid), now(CLOCK_MONOTONIC));
   snprintf(text, sizeof text, "%ld %ld", (long)syscall(SYS_getpid), (long)syscall(SYS_getppid));
   append(STARTED, text);
   if (!on) return;
@@ -275,6 +324,7 @@ static void list_libraries(void) {
 static void after_fork(void) {
   give();
   inside = 0;
+  if (alive) *alive = 1;
   if (!on) return;
   int kept = errno;
   if (block) munmap(block, block_size);
@@ -293,6 +343,11 @@ __attribute__((constructor)) static void start(void) {
     strcpy(folder, where);
     strcpy(project, root);
     on = 1;
+#ifdef MADV_WIPEONFORK
+    alive = map(1);
+    if (alive && madvise(alive, 1, MADV_WIPEONFORK) != 0) alive = NULL; /* before Linux 4.14 */
+    if (alive) *alive = 1;
+#endif
     introduce();
     pthread_atfork(NULL, NULL, after_fork);
     on_exit(at_exit, NULL);

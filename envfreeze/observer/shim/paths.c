@@ -13,26 +13,34 @@
 #define KEEP_AT_MOST (256ll << 20) /* bytes of one file; larger ones are named in the lock as not kept */
 #define KEEP_ELSEWHERE (64ll << 20) /* the same outside of the project */
 
+static char root[3072]; /* where "/" is as seen from outside, without a slash at its end: chroot(2) */
+
+void root_became(const char *path) {
+  size_t length = strlen(path);
+  while (length && path[length - 1] == '/') length--;
+  if (length >= sizeof root) length = 0;
+  memcpy(root, path, length);
+  root[length] = 0;
+}
+
 /* The path as an absolute one, neither normalised nor resolved; 0 when it cannot be told. */
 int absolute(int directory, const char *path, char *buffer, size_t size) {
-  size_t used = 0;
-  if (!path || !*path) return 0;
+  size_t used = strlen(root);
+  if (!path || !*path || used + 1 >= size) return 0;
+  memcpy(buffer, root, used);
   if (*path != '/') {
+    char link[64], *folder = buffer + used;
     long length;
     if (directory == AT_FDCWD) {
-      length = syscall(SYS_getcwd, buffer, size);
-      if (length <= 0 || buffer[0] != '/') return 0; /* the folder was deleted */
-      used = (size_t)length - 1;
+      length = syscall(SYS_getcwd, folder, size - used) - 1;
     } else {
-      char link[64];
       snprintf(link, sizeof link, "/proc/self/fd/%d", directory);
-      length = syscall(SYS_readlink, link, buffer, size - 1);
-      if (length <= 0 || buffer[0] != '/') return 0;
-      used = (size_t)length;
+      length = syscall(SYS_readlink, link, folder, size - used - 1);
     }
+    if (length <= 0 || *folder != '/') return 0; /* it was deleted, or lies in another root */
+    used += length > 1 ? (size_t)length : 0;
     if (used + 1 >= size) return 0;
-    if (used > 1 || buffer[0] != '/') buffer[used++] = '/';
-    else used = 1;
+    buffer[used++] = '/';
   }
   size_t length = strlen(path);
   if (used + length + 1 > size) return 0;
@@ -86,7 +94,7 @@ void about_to_write(const char *path) {
   const char *inside = in_project(path), *relative = inside ? inside : may_be_data(path) ? path : NULL;
   char agent[3200], name[8192], unfinished[3300];
   struct stat status;
-  if (!relative || skipped(relative)) return;
+  if (*root || !relative || skipped(relative)) return; /* in another root nothing can be copied */
   if (!began.tv_sec) { /* what is newer than the agent's folder was made by the run itself */
     snprintf(agent, sizeof agent, "%s/../agent", log_folder());
     if (syscall(SYS_newfstatat, AT_FDCWD, agent, &status, 0) == 0) began = status.st_mtim;

@@ -57,10 +57,13 @@ void log_leave(void);
 const char *log_folder(void);
 const char *in_project(const char *path); /* the part below the project folder, with its slash, or NULL */
 void log_end(int status);                 /* how this process went; told once */
+int log_before_chroot(void); /* keeps hold of the log's folder; what to give to log_after_chroot */
+void log_after_chroot(int held, int failed);
 void log_write_elsewhere(enum kind kind, const char *text); /* for a child that is about to exec */
 
 /* paths.c */
 int absolute(int directory, const char *path, char *buffer, size_t size);
+void root_became(const char *path); /* all paths are below it from now on */
 void about_to_write(const char *path);
 
 #endif
