@@ -278,8 +278,8 @@ def _run_gaps(run: Run, stdin: _Stdin) -> list[Gap]:
         gaps.append(Gap(what="kernels and threads of numerical libraries", why=why))
     if any(image.ceased for image in run.events.images):
         why = (
-            "not everything could be written down: the disk or the memory was full, or a program was where the "
-            "observer's folder is not (another root or mount namespace)"
+            "not everything could be written down: the disk or the memory was full, or a program was in "
+            "another root or mount namespace, where the observer's folder is not"
         )
         gaps.append(Gap(what="some of what the run read", why=why))
     if hosts := seen.hosts(run.events):

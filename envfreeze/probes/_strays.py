@@ -31,7 +31,7 @@ def strays(target: Target) -> Iterator[Gap]:
     for folder in _folders(target):
         if names := sorted(_unowned(folder, target.facts["distributions"])):
             shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-            why = "no distribution lists it, so only those of its files that the run read are kept"
+            why = "no distribution lists it, so that a replay goes without it"
             yield Gap(what=f"{shown} in {folder}", why=why)
     for entry in target.facts["path"]:
         outside = not Path(entry).is_relative_to(target.project)
@@ -47,6 +47,7 @@ def _folders(target: Target) -> list[str]:
     """
     site = target.facts["site"]
     found = {os.path.normpath(site[name]) for name in ("purelib", "platlib")}
+    found |= {os.path.normpath(entry) for entry in target.facts["path"]}  # the user's own site, too
     found |= {said["location"] for said in target.facts["distributions"] if said.get("installer")}
     unlisted = {
         said["location"]
