@@ -223,8 +223,10 @@ def playable(lock: Lock, store: Store, profile: str) -> tuple[Lock, dict[str, st
     return msgspec.structs.replace(lock, run=msgspec.structs.replace(run, tapes=None)), {}, notes
 
 
-_HOST_ONLY = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONEXECUTABLE"})
-"""Variables that name libraries or interpreters of the original machine; an image has its own."""
+_HOST_ONLY = frozenset(
+    {"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONEXECUTABLE", "NVIDIA_VISIBLE_DEVICES"}
+)
+"""Variables that name libraries, interpreters or GPUs of the original machine; a container has its own."""
 
 
 def _available(entry: FileEntry, store: Store) -> bool:

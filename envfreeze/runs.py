@@ -21,6 +21,8 @@ from envfreeze.errors import InputError
 from envfreeze.files import in_parallel, sha256, write
 from envfreeze.observer.outputs import matches
 from envfreeze.probes.cpu import describe
+from envfreeze.probes.cuda import of_this_machine as nvidia_here
+from envfreeze.probes.rocm import of_this_machine as amd_here
 from envfreeze.records import runfile
 from envfreeze.records.comparison import Comparison
 from envfreeze.records.files import FileEntry, FileSet, StreamEntry
@@ -58,6 +60,8 @@ def record(
         stderr=_stream(folder / "stderr"),
         outputs=_output_set(side_of_run(folder, "", result.exit_status)),
         cpu=describe(),
+        cuda=nvidia_here() if job.gpus is not None and job.gpus.vendor == "nvidia" else None,
+        rocm=amd_here() if job.gpus is not None and job.gpus.vendor == "amd" else None,
         isolated=result.isolated,
         not_isolated=result.not_isolated,
         notes=image.notes + result.notes,

@@ -349,6 +349,7 @@ def replay(
     code: Path | str | None = None,
     limits: Limits | None = None,
     network: bool = False,
+    gpus: str | None = None,
     data: Path | str | None = None,
     profile: Profile = "recorded",
     seed: int | None = None,
@@ -365,6 +366,8 @@ def replay(
         code: take the project's files from this folder as they are today, instead of the recorded ones.
         limits: bounds on processor, memory and time.
         network: let the command use the network.
+        gpus: ``all``, a number or ``device=0,2``: GPUs of this machine that the command may use when the
+            recorded run used one, or when it is another command.
         data: a folder that holds the data which the lock knows by digest only.
         profile: ``recorded`` gives the randomness and the times of the recorded run back, where they are on
             tapes, or does what the recorded run's profile did; ``off`` does nothing.
@@ -385,10 +388,12 @@ def replay(
     from envfreeze.compare._policy import with_policy
     from envfreeze.determinism._force import not_in_force
     from envfreeze.engines import choose
+    from envfreeze.gpus import granted, parse, with_gpus
     from envfreeze.jobs import job_for, playing, untaped
     from envfreeze.runs import compare_with_original, keep, record
 
     progress = progress or Silent()
+    wanted = parse(gpus) if gpus is not None else None
     path = _lock_file(lock_path)
     lock = lockfile.read(path)
     if lock.run is None and command is None:
@@ -404,7 +409,8 @@ def replay(
     job = job_for(
         lock, store, switches, command=command, code=code, limits=limits, network=network, data=data
     )
-    job = plays.of(job)
+    of_machine, gpu_notes = granted(lock, wanted, same_command=command is None)
+    job = with_gpus(plays.of(job), of_machine)
     chosen = choose(engine)
     image = chosen.build(recipe_of(lock), store, progress=progress)
     progress.step(f"running the command with engine {chosen.name}")
@@ -415,7 +421,7 @@ def replay(
         run = record(path, image, job, result, result.settings or switches, started, unfinished)
         run = msgspec.structs.replace(
             run,
-            notes=run.notes + plays.notes + untaped(lock) + not_in_force(run.settings),
+            notes=gpu_notes + run.notes + plays.notes + untaped(lock) + not_in_force(run.settings),
             left_tape=result.left_tape,
             profile=plays.profile,
             seed=plays.seed,

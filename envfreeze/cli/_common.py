@@ -40,6 +40,11 @@ PROFILE = click.option(
 SEED = click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Of the profile strict; default: 0."
 )
+GPUS = click.option(
+    "--gpus",
+    metavar="all|N|device=…",
+    help="GPUs that the command may use, where the recorded run used one; by default it has none.",
+)
 LEVELS = ("identical", "equivalent", "close", "indistinguishable", "same-conclusion")
 
 

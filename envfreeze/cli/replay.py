@@ -11,6 +11,7 @@ import click
 
 from envfreeze.cli._common import (
     ENGINE,
+    GPUS,
     LOCK,
     PROFILE,
     SEED,
@@ -76,6 +77,7 @@ class _Positive(click.FloatRange):
     help="A file of claims to judge by; by default the claims.yaml that was recorded.",
 )
 @click.option("--network", is_flag=True, help="Let the command use the network; by default it has none.")
+@GPUS
 @click.option("--timeout", type=_Positive(), help="Seconds until it is stopped.")
 @click.option("--memory", type=Size(), help="Memory limit, e.g. 4g.")
 @click.option("--cpus", type=_Positive(), help="Processor limit, e.g. 2.")
@@ -94,6 +96,7 @@ def replay(
     yes: bool,
     claims: Path | None,
     network: bool,
+    gpus: str | None,
     timeout: float | None,
     memory: int | None,
     cpus: float | None,
@@ -136,6 +139,7 @@ def replay(
         code=code,
         limits=Limits(cpus=cpus, memory=memory, timeout=timeout),
         network=network,
+        gpus=gpus,
         data=data,
         profile=profile,
         seed=seed,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from envfreeze.cli._common import ENGINE, LOCK, Size, Terminal, console, emit, output_options
+from envfreeze.cli._common import ENGINE, GPUS, LOCK, Size, Terminal, console, emit, output_options
 
 
 @click.command(
@@ -37,6 +37,7 @@ from envfreeze.cli._common import ENGINE, LOCK, Size, Terminal, console, emit, o
 @click.option("--jobs", "-j", type=click.IntRange(1, 1024), help="Runs at a time; by default what fits.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds for each run.")
 @click.option("--memory", type=Size(), help="Memory limit of each run, e.g. 4g.")
+@GPUS
 @click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="As in envfreeze replay.")
 @click.option("--again", is_flag=True, help="Make failed runs again.")
 @output_options
@@ -51,6 +52,7 @@ def sweep(
     jobs: int | None,
     timeout: float | None,
     memory: int | None,
+    gpus: str | None,
     data: Path | None,
     again: bool,
     as_json: bool,
@@ -86,6 +88,7 @@ def sweep(
         engine=engine,
         jobs=jobs,
         limits=Limits(memory=memory, timeout=timeout),
+        gpus=gpus,
         data=data,
         again=again,
         progress=progress,

@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from envfreeze.determinism import _force
 from envfreeze.engines._archive import pack, unpack_outputs
+from envfreeze.engines._docker_gpus import explained, gpu_options
 from envfreeze.engines._docker_layout import Layout, home_of, layout
 from envfreeze.engines._tapes import (
     STATE,
@@ -153,6 +154,7 @@ def _worker(
     home = home_of(job)
     if not any(volume == home or home.startswith(f"{volume}/") for volume in place.volumes):
         in_memory[home] = open_to_all
+    options |= gpu_options(client, job.gpus)
     command, variables = _command(job, place), _variables(job)
     if is_equipped(job):
         taped, more = playing(job, command, _TAPES, job.project)
@@ -341,6 +343,8 @@ def _in_words(error: Exception, image: Image) -> EnvironmentFailure:
     from docker.errors import APIError, ImageNotFound
 
     text = str(getattr(error, "explanation", None) or error)
+    if said := explained(text):
+        return said
     if isinstance(error, ImageNotFound):
         return EnvironmentFailure(
             f"the image {image.reference} is not there any more.", hint="Make it again with: envfreeze build"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from envfreeze.engines import _local_sandbox as sandbox
 from envfreeze.engines._local_environment import Environment
 from envfreeze.engines._workspace import Workspace
-from envfreeze.records.run import Job
+from envfreeze.records.run import Gpus, Job
 
 
 class View(NamedTuple):
@@ -125,7 +125,9 @@ class Wrapped(NamedTuple):
 
 
 @contextlib.contextmanager
-def wrapped(seen: View, command: tuple[str, ...], directory: str, *, network: bool) -> Iterator[Wrapped]:
+def wrapped(
+    seen: View, command: tuple[str, ...], directory: str, *, network: bool, gpus: Gpus | None = None
+) -> Iterator[Wrapped]:
     """The command inside of its isolation."""
     # The shell says what a shell says when a command does not exist, with its exit status.
     started = ["/bin/sh", "-c", 'exec "$@"', "sh", *command]
@@ -138,7 +140,12 @@ def wrapped(seen: View, command: tuple[str, ...], directory: str, *, network: bo
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     wrapper = sandbox.bubblewrap(
-        seen.kind, seen.mounts, network=network, directory=directory, status_fd=writer
+        seen.kind,
+        seen.mounts,
+        network=network,
+        directory=directory,
+        status_fd=writer,
+        gpus=(gpus.vendor,) if gpus else (),
     )
     try:
         yield Wrapped(wrapper + started, (writer,), lambda: _reported_end(reader))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -29,8 +29,9 @@ SYSTEM = (
 )
 """What the command sees of the machine, read-only. ``/run`` and ``/var`` hold sockets and data of others."""
 _OWN = ("/proc", "/dev")
-_DEVICES = ("nvidia*", "dri", "kfd")
-"""Devices of GPUs, below ``/dev``."""
+_DEVICES = {"nvidia": ("nvidia*",), "amd": ("dri", "kfd")}
+"""Devices of GPUs by their vendor, below ``/dev``; ``nvidia-caps`` has those of MIG."""
+Vendor = Literal["nvidia", "amd"]
 MAX_CHILDREN = 2000
 """bwrap takes 9000 arguments (MAX_ARGS in its source), three for each bound entry."""
 
@@ -93,10 +94,19 @@ def _is_system(path: str) -> bool:
 
 
 def bubblewrap(
-    kind: Kind, mounts: Iterable[Mount], *, network: bool, directory: str, status_fd: int | None = None
+    kind: Kind,
+    mounts: Iterable[Mount],
+    *,
+    network: bool,
+    directory: str,
+    status_fd: int | None = None,
+    gpus: Iterable[Vendor] = (),
 ) -> list[str]:
-    """The command line up to and including ``--``; the later of two ``mounts`` at a path wins."""
-    arguments = [shutil.which("bwrap") or "bwrap", *_base(kind, network=network)]
+    """The command line up to and including ``--``; the later of two ``mounts`` at a path wins.
+
+    ``gpus`` are the vendors whose GPUs the command may use.
+    """
+    arguments = [shutil.which("bwrap") or "bwrap", *_base(kind, network=network), *_devices(gpus)]
     opened: list[str] = []
     writable = dict.fromkeys(SYSTEM, False)
     for mount in sorted(mounts, key=lambda mount: len(PurePosixPath(mount.path).parts)):
@@ -129,13 +139,17 @@ def _base(kind: Kind, *, network: bool) -> list[str]:
     else:  # inside a container that forbids a fresh /proc
         arguments += ["--ro-bind", "/proc", "/proc"]
     arguments += ["--dev", "/dev"]
-    for pattern in _DEVICES:
-        for device in sorted(Path("/dev").glob(pattern)):
-            arguments += ["--dev-bind", str(device), str(device)]
     resolver = Path("/etc/resolv.conf").resolve()
     if network and resolver.is_file() and resolver.is_relative_to("/run"):
         arguments += ["--ro-bind", str(resolver), str(resolver)]
     return arguments
+
+
+def _devices(vendors: Iterable[Vendor]) -> Iterator[str]:
+    for vendor in vendors:
+        for pattern in _DEVICES[vendor]:
+            for device in sorted(Path("/dev").glob(pattern)):
+                yield from ("--dev-bind", str(device), str(device))
 
 
 def _open(folder: str) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from envfreeze import gpus
 from envfreeze.determinism import _force
 from envfreeze.engines import Check, _local_isolation, _local_process, _local_sandbox
 from envfreeze.engines._local_command import Fitted, fit, with_links_moved
@@ -80,7 +81,7 @@ class LocalEngine:
 def _run(
     environment: Environment, job: Job, store: Store, folder: Path, scratch: Path, progress: Progress
 ) -> JobResult:
-    job = with_system_files(job)
+    job = with_system_files(_with_gpus(job))
     workspace = _workspace(job, scratch)
     view = _local_isolation.view(job, environment, workspace, scratch)
     fitted = fit(job, environment, project=view.project, home=view.home, temporary=view.temporary)
@@ -115,6 +116,16 @@ def _run(
         settings=_force.verified(job.settings, said),
         warned=said.warned,
     )
+
+
+def _with_gpus(job: Job) -> Job:
+    """Whichever GPUs are not meant are hidden by a variable where the machine has some."""
+    if job.gpus is not None:
+        gpus.require(job.gpus)
+        return gpus.narrowed(job, job.gpus)
+    if gpus.there() and not _local_sandbox.best().startswith("bubblewrap"):
+        return msgspec.structs.replace(job, environment=gpus.hidden(job.environment))
+    return job
 
 
 def _workspace(job: Job, scratch: Path) -> Workspace:
@@ -173,7 +184,9 @@ def _kept_inside(fitted: Fitted, workspace: Workspace) -> Fitted:
 def _start(
     view: _local_isolation.View, fitted: Fitted, job: Job, folder: Path, scratch: Path, progress: Progress
 ) -> _local_process.Ended:
-    with _local_isolation.wrapped(view, fitted.command, fitted.directory, network=job.network) as wrapped:
+    with _local_isolation.wrapped(
+        view, fitted.command, fitted.directory, network=job.network, gpus=job.gpus
+    ) as wrapped:
         ended = _local_process.run(
             wrapped.command,
             directory=scratch if view.isolated else fitted.directory,

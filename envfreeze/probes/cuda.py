@@ -7,6 +7,7 @@ distributions, and from the small files in which torch and tensorflow note what 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -79,6 +80,15 @@ def inspect(target: Target) -> Section:
         **versions,
     )
     return Section(value=value, gaps=gaps)
+
+
+def of_this_machine() -> Cuda | None:
+    """The GPUs and the driver alone, for the record of a replay; None when the driver does not answer."""
+    try:
+        driver = ask(os.environ)
+    except ProbeError:
+        return None
+    return Cuda(gpus=driver.gpus, driver=driver.version, driver_api=driver.api) if driver.gpus else None
 
 
 def _used(target: Target, driver: Driver) -> bool:

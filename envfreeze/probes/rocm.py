@@ -51,6 +51,12 @@ def inspect(target: Target) -> Section:
     return Section(value=value)
 
 
+def of_this_machine() -> Rocm | None:
+    """The GPUs and the driver alone, for the record of a replay."""
+    gpus = tuple(_gpus())
+    return Rocm(gpus=gpus, driver=_text(DRIVER).strip()) if gpus else None
+
+
 def _gpus() -> Iterator[Gpu]:
     """Nodes with the identity of a GPU; those of processors have ``gpu_id`` 0."""
     nodes = (path for path in NODES.glob("*") if path.name.isdigit())

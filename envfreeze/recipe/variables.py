@@ -13,6 +13,7 @@ from envfreeze.records.observation import Observation
 _OF_THE_IMAGE = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|PWD|LD_.*|PIP_.*|UV_.*|CONDA.*|VIRTUAL_ENV.*"
     r"|PYTHONHOME|PYTHONEXECUTABLE|PYTHON_VERSION"
+    r"|NVIDIA_VISIBLE_DEVICES|CUDA_VISIBLE_DEVICES|HIP_VISIBLE_DEVICES|ROCR_VISIBLE_DEVICES|GPU_DEVICE_ORDINAL"
 )
 """Variables that name places of one machine, or that steer the build."""
 

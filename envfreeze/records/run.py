@@ -8,7 +8,7 @@ import msgspec
 
 from envfreeze.records.base import Bytes, Record, Seconds, Sha256
 from envfreeze.records.comparison import Comparison
-from envfreeze.records.environment import Cpu
+from envfreeze.records.environment import Cpu, Cuda, Rocm
 from envfreeze.records.files import FileEntry, FileSet, StreamEntry
 from envfreeze.records.settings import Profile, Setting, Strictness
 from envfreeze.records.tapes import LeftTape
@@ -21,6 +21,15 @@ class Limits(Record):
     memory: Bytes | None = None
     timeout: Seconds | None = None
     processes: int | None = 4096
+
+
+class Gpus(Record):
+    """GPUs that a job may use; without a field all of the machine's."""
+
+    count: int | None = None
+    devices: tuple[str, ...] = ()
+    """Numbers or UUIDs."""
+    vendor: Literal["nvidia", "amd"] = "nvidia"
 
 
 class Image(Record):
@@ -67,6 +76,8 @@ class Job(Record):
     """Further absolute folders that the command writes outputs to."""
     limits: Limits = Limits()
     network: bool = False
+    gpus: Gpus | None = None
+    """None keeps all GPUs from the command."""
     preload: str | None = None
     """Library of this machine that is preloaded into the command, so that it plays ``tapes``."""
     kernels: str | None = None
@@ -126,6 +137,10 @@ class Run(Record):
     outputs: FileSet = FileSet()
     cpu: Cpu = Cpu()
     """The processor of this replay."""
+    cuda: Cuda | None = None
+    """GPUs and driver of the machine, when the replay was given NVIDIA GPUs."""
+    rocm: Rocm | None = None
+    """The same for AMD GPUs."""
     isolated: tuple[str, ...] = ()
     not_isolated: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -138,4 +153,15 @@ class Run(Record):
     """Where the record and the outputs lie."""
 
 
-__all__ = ["Image", "Job", "JobResult", "Limits", "Mounted", "Profile", "Run", "Setting", "Strictness"]
+__all__ = [
+    "Gpus",
+    "Image",
+    "Job",
+    "JobResult",
+    "Limits",
+    "Mounted",
+    "Profile",
+    "Run",
+    "Setting",
+    "Strictness",
+]

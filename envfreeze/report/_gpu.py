@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from envfreeze.records.environment import Cuda, Gpu, GpuLibrary, Rocm
+from envfreeze.records.lock import Lock
+from envfreeze.records.report import Fact
+from envfreeze.records.run import Run
 from envfreeze.report._words import size
 
 
@@ -39,6 +42,41 @@ def in_words(gpus: Sequence[Gpu]) -> str:
     """``2 × NVIDIA H100 80GB HBM3``; models are counted in the order in which they are met."""
     counts = Counter(gpu.model for gpu in gpus)
     return ", ".join(model if count == 1 else f"{count} × {model}" for model, count in counts.items())
+
+
+def gpu_pairs(lock: Lock, run: Run) -> Iterator[Fact]:
+    """What may make a replay's numbers differ on another GPU, recorded and replayed; nothing without a GPU.
+
+    cuDNN, for one, promises the same bits neither across architectures nor across versions
+    (https://docs.nvidia.com/deeplearning/cudnn/backend/latest/developer/misc.html#reproducibility-determinism).
+    """
+    here = run.cuda or run.rocm
+    section = lock.cuda if lock.cuda is not None and lock.cuda.gpus else lock.rocm
+    if section is None or section.used is False or not section.gpus:
+        return
+    gpus = here.gpus if here is not None else ()
+    yield Fact(name="GPU", recorded=in_words(section.gpus), replay=in_words(gpus) or "none")
+    if here is None:
+        return
+    yield Fact(name="GPU architecture", recorded=_abilities(section.gpus), replay=_abilities(gpus))
+    yield Fact(name="GPU divided (MIG)", recorded=_divisions(section.gpus), replay=_divisions(gpus))
+    yield Fact(name="GPU driver", recorded=section.driver, replay=here.driver)
+    for name, library in (("cuDNN", "cudnn"), ("cuBLAS", "cublas"), ("MIOpen", "MIOpen")):
+        found = next((item for item in section.libraries if item.name == library), None)
+        if found is not None:
+            packed = found.origin in ("wheel", "conda")
+            elsewhere = "this machine's" if run.engine == "local" else "the image's"
+            yield Fact(
+                name=name, recorded=found.version, replay=found.version if packed else f"{elsewhere} own"
+            )
+
+
+def _abilities(gpus: Sequence[Gpu]) -> str:
+    return ", ".join(dict.fromkeys(gpu.compute_capability for gpu in gpus if gpu.compute_capability))
+
+
+def _divisions(gpus: Sequence[Gpu]) -> str:
+    return ", ".join(profile for gpu in gpus for profile in gpu.instances) or "no"
 
 
 def _gpu_facts(

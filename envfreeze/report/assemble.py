@@ -20,6 +20,7 @@ from envfreeze.records.report import ClaimReport, Distribution, Fact, OutputRepo
 from envfreeze.records.run import Run
 from envfreeze.records.verdict import Verdict
 from envfreeze.report._curves import curves
+from envfreeze.report._gpu import gpu_pairs
 from envfreeze.report._pictures import pictures
 from envfreeze.report._seeds import distributions
 from envfreeze.report._sentence import sentence
@@ -222,6 +223,7 @@ def _facts(lock: Lock | None, run: Run) -> Iterator[Fact]:
         )
         yield Fact(name="usable cores", recorded=str(cpu.usable_cores), replay=str(run.cpu.usable_cores))
     if lock:
+        yield from gpu_pairs(lock, run)
         yield Fact(
             name="system", recorded=f"{lock.system.distribution}, {lock.interpreter.libc}", replay=run.engine
         )

@@ -60,6 +60,7 @@ def sweep(
     engine: str = "auto",
     jobs: int | None = None,
     limits: Limits | None = None,
+    gpus: str | None = None,
     data: Path | str | None = None,
     again: bool = False,
     progress: Progress | None = None,
@@ -75,6 +76,7 @@ def sweep(
         metrics: metrics by name; by default all that are found.
         engine: ``docker``, ``local`` or ``auto``.
         jobs: runs at a time; by default what cores and memory allow.
+        gpus: as in ``workflow.replay``; all runs share them.
         again: make failed runs again.
 
     Returns:
@@ -86,6 +88,7 @@ def sweep(
     """
     from envfreeze.determinism import settings
     from envfreeze.engines import choose
+    from envfreeze.gpus import granted, parse, with_gpus
     from envfreeze.jobs import job_for, playable
     from envfreeze.workflow import recipe_of
 
@@ -104,6 +107,10 @@ def sweep(
     untaped, _, _ = playable(lock, store, "off")
     switches = settings(untaped)
     job = job_for(untaped, store, switches, command=None, code=None, limits=limits, network=False, data=data)
+    given, notes = granted(lock, parse(gpus) if gpus is not None else None, same_command=True)
+    for note in notes:
+        progress.warn(note)
+    job = with_gpus(job, given)
     if not seed_to and any(factor.name == "seed" for factor in factors):
         seed_to = STRICT if lock.run.profile == "strict" else detected(lock, job.command) or STRICT
         if seed_to == STRICT:

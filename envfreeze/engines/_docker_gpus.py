@@ -1,0 +1,70 @@
+"""GPUs for a container: asked for by name when the user allows them, and kept away when not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from envfreeze.errors import EnvironmentFailure
+from envfreeze.gpus import require
+from envfreeze.records.run import Gpus
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_CAPABILITIES = [["gpu", "compute", "utility"]]
+"""CUDA and nvidia-smi; no graphics (Container Toolkit, "Driver Capabilities")."""
+_REFUSED = re.compile(
+    r"could not select device driver|nvidia-container-cli[^\n]*|nvidia-container-runtime[^\n]*"
+    r"|unresolvable CDI devices[^\n]*|failed to discover GPU[^\n]*|unknown device[^\n]*"
+)
+
+
+def gpu_options(client: DockerClient, gpus: Gpus | None) -> dict[str, Any]:
+    """Arguments of ``containers.create``.
+
+    Raises:
+        EnvironmentFailure: this machine has no AMD GPU, where one is asked for.
+    """
+    if gpus is None:
+        # As the default runtime, NVIDIA's gives GPUs to every image that asks by a variable.
+        default = str(client.info().get("DefaultRuntime", ""))
+        return {"runtime": "runc"} if "nvidia" in default else {}
+    if gpus.vendor == "amd":
+        return _of_amd(gpus)
+    from docker.types import DeviceRequest
+
+    # The engine takes either a count, of which -1 means all, or names.
+    count = 0 if gpus.devices else -1 if gpus.count is None else gpus.count
+    request = DeviceRequest(count=count, device_ids=list(gpus.devices), capabilities=_CAPABILITIES)
+    return {"device_requests": [request]}
+
+
+def _of_amd(gpus: Gpus) -> dict[str, Any]:
+    """The devices themselves, and the groups that own them (ROCm documentation, "ROCm Docker containers")."""
+    require(gpus)
+    nodes = sorted(Path("/dev/dri").glob("renderD*"), key=lambda path: int(path.name.removeprefix("renderD")))
+    if gpus.devices:
+        nodes = [nodes[int(name)] for name in gpus.devices if name.isdigit() and int(name) < len(nodes)]
+    elif gpus.count is not None:
+        nodes = nodes[: gpus.count]
+    if not nodes:
+        raise EnvironmentFailure("this machine has no AMD GPU of that number.", hint="Try: --gpus all")
+    paths = [Path("/dev/kfd"), *nodes]
+    return {
+        "devices": [f"{path}:{path}:rw" for path in paths],
+        "group_add": sorted({path.stat().st_gid for path in paths}),
+    }
+
+
+def explained(text: str) -> EnvironmentFailure | None:
+    """The failure of an engine that has no GPU to give; None for any other."""
+    match = _REFUSED.search(text)
+    if match is None:
+        return None
+    why = match[0].strip().rstrip(".")
+    return EnvironmentFailure(
+        f"the Docker engine cannot give a GPU to a container ({why}).",
+        hint="Install the NVIDIA Container Toolkit, or leave --gpus away to run without a GPU.",
+    )
