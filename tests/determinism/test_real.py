@@ -84,6 +84,15 @@ def test_an_unseeded_program_is_replayed_to_the_bit(project_of: dict[str, Path],
     assert replayed(project) == []
 
 
+def test_keras_is_replayed_to_the_bit_but_for_addresses(project_of: dict[str, Path]) -> None:
+    """Keras writes ``id(object)`` into its own format, in one member of the archive."""
+    environment, code = PROGRAMS["keras"]
+    project = emptied(project_of[environment])
+    (project / "main.py").write_text(textwrap.dedent(code))
+    freeze(project, environment, ["python", "main.py"])
+    assert [text for text in replayed(project) if not text.startswith("model.keras: equivalent:")] == []
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("name", ["forest", "lstm"])
 def test_an_unseeded_program_is_replayed_to_the_bit_in_a_container(

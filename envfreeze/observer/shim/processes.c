@@ -122,6 +122,7 @@ static void after_fork(void) {
   sites_start();
   folders_reset();
   tape_reset();
+  tensorflow_reset();
   /* The parent's thread records stay behind: what they hold is the parent's place on its own tape. */
   struct thread *fresh = thread_new(tape_hash_text(0, "0"), "0");
   if (fresh && thread) {

@@ -184,6 +184,9 @@ void temporary_before(const char *path, int flags);
 int temporary_is_mktemp(void);
 void temporary_after(int result, const char *path, int flags);
 
+/* tensorflow.c */
+void tensorflow_reset(void); /* in a forked child */
+
 /* bash.c */
 void bash_seeds(int64_t *seconds, const void *caller);
 
