@@ -22,7 +22,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _SAMPLE = 1 << 16
 _WORTH = 0.95
-"""A content whose first 64 KiB do not shrink below this is stored as it is."""
+"""A content of which 64 KiB at its start, middle and end do not shrink below this is stored as it is."""
+_LARGE = 8 << 20
+_QUICK = 1
+"""Level of DEFLATE above 8 MiB: on an image's layers a third of the time for 1.13 times the size."""
 
 
 class Member(Record):
@@ -66,7 +69,9 @@ def _write(archive: zipfile.ZipFile, member: Member) -> None:
         return
     with member.source.open("rb") as stream:
         info.file_size = member.source.stat().st_size
-        info.compress_type = _compression(stream)
+        info.compress_type = _compression(stream, info.file_size)
+        if info.file_size > _LARGE:
+            info._compresslevel = _QUICK  # type: ignore[attr-defined]  # public as compress_level since 3.13
         digest = hashlib.sha256()
         with archive.open(info, "w", force_zip64=info.file_size > 1 << 31) as target:
             while chunk := stream.read(CHUNK):
@@ -79,8 +84,13 @@ def _write(archive: zipfile.ZipFile, member: Member) -> None:
         )
 
 
-def _compression(stream: IO[bytes]) -> int:
-    sample = stream.read(_SAMPLE)
+def _compression(stream: IO[bytes], size: int) -> int:
+    places = (0, size // 2, size - _SAMPLE) if size > 3 * _SAMPLE else (0,)
+    before = after = 0
+    for at in places:
+        stream.seek(at)
+        sample = stream.read(_SAMPLE)
+        before += len(sample)
+        after += len(zlib.compress(sample, 1))
     stream.seek(0)
-    shrinks = len(zlib.compress(sample, 1)) < len(sample) * _WORTH
-    return zipfile.ZIP_DEFLATED if shrinks else zipfile.ZIP_STORED
+    return zipfile.ZIP_DEFLATED if after < before * _WORTH else zipfile.ZIP_STORED

@@ -59,20 +59,20 @@ class _Chunks:
 
     def __init__(self, chunks: Any) -> None:
         self._chunks = iter(chunks)
-        self._rest = b""
+        self._rest = memoryview(b"")
 
-    def read(self, size: int = -1) -> bytes:
-        parts, count = [self._rest], len(self._rest)
-        while count < size or size < 0:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                break
-            parts.append(chunk)
-            count += len(chunk)
-        data = b"".join(parts)
-        size = len(data) if size < 0 else size
-        self._rest = data[size:]
-        return data[:size]
+    def read(self, size: int) -> bytes:
+        parts: list[memoryview] = []
+        while size > 0:
+            if not self._rest:
+                chunk = next(self._chunks, None)
+                if chunk is None:
+                    break
+                self._rest = memoryview(chunk)
+            parts.append(self._rest[:size])
+            self._rest = self._rest[size:]
+            size -= len(parts[-1])
+        return b"".join(parts)
 
 
 def layout(stream: Any, folder: Path, reference: str) -> None:
@@ -86,7 +86,7 @@ def layout(stream: Any, folder: Path, reference: str) -> None:
     digests: dict[str, tuple[str, int]] = {}
     links: dict[str, str] = {}
     listing: Any = None
-    with tarfile.open(fileobj=stream, mode="r|") as tar:
+    with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK) as tar:
         for entry in tar:
             content = tar.extractfile(entry) if entry.isfile() else None
             if entry.issym() or entry.islnk():

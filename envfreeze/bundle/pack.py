@@ -16,6 +16,7 @@ from envfreeze.bundle import artifact as artifacts
 from envfreeze.bundle.archive import Member
 from envfreeze.bundle.contents import Contents
 from envfreeze.bundle.descriptions import Described, describe
+from envfreeze.bundle.environments import united
 from envfreeze.bundle.experiment import add_experiment
 from envfreeze.bundle.layout import MANIFEST
 from envfreeze.bundle.options import Options
@@ -93,11 +94,13 @@ def _packed(
     environments: dict[str, _Environment] = {}
     bundled, notes, locks = [], [], {}
     experiments = artifacts.with_minimal(artifacts.experiments(artifact, lock_path), options.minimal)
+    read = {one.name: (lockfile.read(project / one.lock), (project / one.lock).parent) for one in experiments}
+    found = united(read, recipe_of)
     made = {experiment.name: _outputs(project / experiment.lock) for experiment in experiments}
     for experiment in experiments:
         progress.step(f"gathering {experiment.name}")
         path = project / experiment.lock
-        lock, store = lockfile.read(path), Store(path.parent)
+        lock, store = found[experiment.name], Store(path.parent)
         original = sha256(path)
         if options.wheels:
             from envfreeze.bundle.wheels import vendored

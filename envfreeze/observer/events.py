@@ -13,6 +13,7 @@ import msgspec
 from envfreeze.determinism._kernels import KERNELS
 from envfreeze.gpu_files import asks_driver, is_device
 from envfreeze.observer.inject import SHIM
+from envfreeze.observer.questions import own_files, own_libraries
 from envfreeze.observer.shim_log import Image, read_images, read_started, read_traced
 from envfreeze.records.base import Record
 
@@ -103,18 +104,18 @@ def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[s
     own: dict[int, set[str]] = {process.pid: set(process.read) for process in events.processes}
     for image in images:
         seen = own.get(image.pid, set())
-        for path, when in image.read.items():
+        for path, when in image.read.items() if not own_files(image.program) else ():
             path = source_of(path, pycache.get(image.pid, ""))
             read[path] = min(when, read.get(path, when))
             seen.add(path)
         for path, when in image.written.items():
             written[path] = min(when, written.get(path, when))
-    own_libraries = {name(path) for path in (SHIM, KERNELS) for name in (os.fspath, os.path.realpath)}
+    ours = {name(path) for path in (SHIM, KERNELS) for name in (os.fspath, os.path.realpath)}
     libraries = {*events.libraries, *(library for image in images for library in _loaded(image))}
     for path in libraries:
         if not is_device(path):
             read.setdefault(path, _AT_THE_END)
-    read = {path: when for path, when in read.items() if path not in own_libraries}
+    read = {path: when for path, when in read.items() if path not in ours}
     return msgspec.structs.replace(
         events,
         processes=tuple(

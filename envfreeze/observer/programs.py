@@ -9,17 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from envfreeze.observer.events import Events, Process, Program
+from envfreeze.observer.questions import QUESTIONS
 from envfreeze.records.files import Gap
 from envfreeze.store import FOLDER
 
 _PYTHON = re.compile(r"(python|pypy)\d*(\.\d+)*(t|d|m)?")
-
-_READ_NO_DATA = frozenset(
-    {"uname", "ldconfig", "lscpu", "nproc", "nvidia-smi", "rocm-smi", "rocminfo", "hostname", "tput",
-     "stty", "lsb_release", "getconf", "sysctl", "nvcc", "ptxas", "git", "hg", "locale", "which", "id",
-     "whoami", "date", "sleep", "true", "false", "echo", "free", "lspci", "ps"}
-)  # fmt: skip
-"""Programs that libraries ask about the machine; they read no data of a project."""
 
 _WRAPPERS = frozenset(
     {"uv", "time", "nice", "ionice", "taskset", "numactl", "nohup", "timeout", "stdbuf", "env",
@@ -131,7 +125,7 @@ def _reader(program: Program, environment: Mapping[str, str]) -> str | None:
         if words and not re.search(r"[;&|<>$`(){}\n]", program.argv[2]):
             return _reader(Program(program=words[0], argv=tuple(words)), environment)
         return name
-    if name in _READ_NO_DATA or _PYTHON.fullmatch(name):
+    if name in QUESTIONS or _PYTHON.fullmatch(name):
         return None
     path = program.program if "/" in program.program else shutil.which(name, path=environment.get("PATH"))
     return None if path is None or _is_python_script(path) else name

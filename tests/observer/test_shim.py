@@ -195,3 +195,19 @@ os.wait()
     assert "bytearray" in " ".join(hungry.command) and hungry.peak_memory > 60_000_000
     assert hungry.cpu > 0 and hungry.took is not None and hungry.took >= hungry.cpu / 2
     assert all(entry.took is not None for entry in entries)
+
+
+@pytest.mark.parametrize(("name", "counts"), [("fc-list", False), ("reader", True)])
+def test_what_a_question_about_the_machine_needs_is_no_part_of_the_environment(
+    watching, tmp_path, name, counts
+):
+    """Libraries ask ``fc-list`` when their cache is empty: two figures of one project are one environment."""
+    font = tmp_path / "home" / ".fonts" / "one.ttf"
+    font.parent.mkdir(parents=True)
+    font.write_bytes(b"font")
+    program = tmp_path / name
+    shutil.copy(shutil.which("cat"), program)
+    environment = os.environ | {"HOME": str(tmp_path / "home")}
+    watched = watching(str(program), str(font), environment=environment)
+    assert (str(font) in watched.resources) is counts
+    assert bool(watched.libraries) is counts
