@@ -111,7 +111,8 @@ def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[s
         for path, when in image.written.items():
             written[path] = min(when, written.get(path, when))
     ours = {name(path) for path in (SHIM, KERNELS) for name in (os.fspath, os.path.realpath)}
-    libraries = {*events.libraries, *(library for image in images for library in _loaded(image))}
+    loaders = [image for image in images if not own_libraries(image.program)]
+    libraries = {*events.libraries, *(library for image in loaders for library in _loaded(image))}
     for path in libraries:
         if not is_device(path):
             read.setdefault(path, _AT_THE_END)
