@@ -13,7 +13,10 @@ from envfreeze.cli._common import LOCK, console, emit, output_options
 @LOCK
 @output_options
 def show(lock: Path, as_json: bool, quiet: bool, verbose: bool) -> int:
-    """Show what LOCK says: the run, the interpreter, packages, machine, and what could not be captured."""
+    """Show what LOCK says: the run, the interpreter, packages, machine, and what could not be captured.
+
+    With -v, also which program of the run read and wrote which files.
+    """
     from envfreeze.records import lockfile
 
     content = lockfile.read(lock)
@@ -23,7 +26,8 @@ def show(lock: Path, as_json: bool, quiet: bool, verbose: bool) -> int:
         from envfreeze.report.terminal import print_lock
         from envfreeze.store import Store
 
-        print_lock(content, console(), Store(lockfile.locate(lock).absolute().parent))
+        store = Store(lockfile.locate(lock).absolute().parent)
+        print_lock(content, console(), store, verbose=verbose)
     return 0
 
 

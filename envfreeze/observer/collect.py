@@ -122,28 +122,40 @@ def _read(run: Run, locator: inputs.Locator) -> tuple[set[str], set[str], list[G
     in_project = [path for path in named if locator.relative(path) is not None]
     reads = inputs.what_was_read(run.events, in_project, locator, run.before)
     paths, gaps = set(reads.inside), []
-    if run.untraced:
+    if run.untraced or run.compiled:
         small, large = inputs.possibly_read(run.before, run.after)
         large -= len([path for path in paths if path not in small and path in run.after.files])
         paths |= small
-        gaps.append(_untraced_gap(run, max(large, 0)))
+        gaps += _untraced_gaps(run, max(large, 0))
         unseen = inputs.overwritten_unseen(run.events, run.before, run.after, locator)
         gaps += inputs.lost_states([path for path in unseen if path not in paths])
     return paths, reads.outside, gaps
 
 
-def _untraced_gap(run: Run, large: int) -> Gap:
+def _untraced_gaps(run: Run, large: int) -> list[Gap]:
     kept = "so every file of the project up to 1 MiB is recorded as possibly read"
     left = f"; {large} larger or changed files are not" if large else ""
+    gaps = []
+    if run.compiled:
+        why = f"{_shown(run.compiled)}: what they open by themselves is unknown, {kept}{left}"
+        gaps.append(
+            Gap(what="this installation has no shim, so that compiled modules were not traced", why=why)
+        )
+    if not run.untraced:
+        return gaps
     if run.unseen_python and not run.shimmed:
         why = f"{run.unseen_python} did not load the observer (options -I, -E or -S, or older than 3.8)"
-        return Gap(what="files that the command read were not seen", why=f"{why}, {kept}{left}")
-    names = ", ".join(run.untraced[:5]) + (", …" if len(run.untraced) > 5 else "")
+        return [*gaps, Gap(what="files that the command read were not seen", why=f"{why}, {kept}{left}")]
     what = "programs other than Python were not traced"
     if run.shimmed:
         what = "static or privileged programs were not traced"
     hint = "" if run.ended.trace else "; freeze --trace deep sees them"
-    return Gap(what=what, why=f"{outputs.printable(names)}: what they read is unknown, {kept}{left}{hint}")
+    why = f"{_shown(run.untraced)}: what they read is unknown, {kept}{left}{hint}"
+    return [*gaps, Gap(what=what, why=why)]
+
+
+def _shown(names: Sequence[str]) -> str:
+    return outputs.printable(", ".join(names[:5]) + (", …" if len(names) > 5 else ""))
 
 
 def _made(

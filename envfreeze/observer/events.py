@@ -46,6 +46,8 @@ class Process(Record, forbid_unknown_fields=False):
     pycache_prefix: str = ""
     read: frozenset[str] = frozenset()
     """Absolute paths, as opened; compiled modules are given as their sources."""
+    written: frozenset[str] = frozenset()
+    """Absolute paths, as opened."""
 
 
 class Program(Record):
@@ -169,6 +171,7 @@ def _merge(reports: Iterable[list[Any]]) -> Events:
     for lines in reports:
         process = _process(lines)
         own: set[str] = set()
+        own_written: set[str] = set()
         for line in lines:
             match line:
                 case ["r", int(when), str(path)]:
@@ -177,6 +180,7 @@ def _merge(reports: Iterable[list[Any]]) -> Events:
                     read[path] = min(when, read.get(path, when))
                 case ["w", int(when), str(path)]:
                     written[path] = min(when, written.get(path, when))
+                    own_written.add(path)
                 case ["p", int(), str(program), list(argv)]:
                     programs[Program(program=program, argv=tuple(map(str, argv)))] = None
                 case ["h", str(owner), list(rows)]:
@@ -192,7 +196,8 @@ def _merge(reports: Iterable[list[Any]]) -> Events:
             if isinstance(line, dict) and isinstance(line.get("parameter_errors"), int):
                 parameter_errors += line["parameter_errors"]
                 parameter_error = parameter_error or str(line.get("parameter_error", ""))
-        processes.append(msgspec.structs.replace(process, read=frozenset(own)))
+        own_files = {"read": frozenset(own), "written": frozenset(own_written)}
+        processes.append(msgspec.structs.replace(process, **own_files))
     return Events(
         processes=tuple(processes),
         read=read,

@@ -117,6 +117,26 @@ def untraced(
     return tuple(found)
 
 
+_OPEN_BY_PYTHON = frozenset({"numpy", "pandas", "scipy", "sklearn"})
+"""Packages whose compiled parts get open files from Python (``open``), and name none to the C library."""
+
+_INSTALLED = re.compile(r"/(?:site|dist)-packages/([^/.]+)(?:\.[^/]*)?(?:/|$)")
+
+
+def compiled_modules(events: Events, project: Path) -> tuple[str, ...]:
+    """Compiled modules that may open files by themselves, which an audit hook (PEP 578) does not see.
+
+    Those of the standard library and of a few packages open files by Python's own functions.
+    """
+    found: set[str] = set()
+    for path in events.libraries:
+        if match := _INSTALLED.search(path):
+            found |= {match[1]} - _OPEN_BY_PYTHON if ".libs/" not in path else set()
+        elif path.startswith(f"{project}/") and path.endswith(".so"):
+            found.add(path.rpartition("/")[2].partition(".")[0])
+    return tuple(sorted(found))
+
+
 def _reader(program: Program, environment: Mapping[str, str]) -> str | None:
     """The name of a program that may read files of the project without being seen, or None."""
     name = program.program.rpartition("/")[2]

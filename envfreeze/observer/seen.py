@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 
@@ -12,13 +13,18 @@ from envfreeze import tree
 from envfreeze.observer.events import Events
 from envfreeze.observer.inputs import Locator, Snapshot
 from envfreeze.observer.outputs import printable
-from envfreeze.records.files import Gap
+from envfreeze.observer.shim_log import Image
+from envfreeze.records.files import FileEntry, Gap
 from envfreeze.records.observation import ProcessEntry
 from envfreeze.redact import url_without_credentials
 from envfreeze.store import Store
 
 MOST_ABSENT = 200
 MOST_PROCESSES = 10_000
+MOST_DEEDS = 200_000
+"""Files that are named below all processes together."""
+MOST_DEEDS_OF_ONE = 2_000
+"""The same below one process, of either kind."""
 _LONGEST_WORD = 2000
 """Characters of one word of a command line, such as a program given with ``-c``."""
 
@@ -64,36 +70,69 @@ def hosts(events: Events) -> tuple[str, ...]:
     return tuple(f"{host}:{port}" for host, port in pairs if not host.startswith("127.") and host != "::1")
 
 
-def processes(events: Events) -> tuple[ProcessEntry, ...]:
+class Deeds:
+    """Says of each process which of the recorded files it read, and which of the outputs it wrote."""
+
+    def __init__(self, locator: Locator, read: Iterable[FileEntry], made: Iterable[FileEntry]) -> None:
+        self._locator = locator
+        self._read = {entry.path for entry in read if entry.link is None}
+        self._made = {entry.path for entry in made if entry.link is None}
+        self._places: dict[str, str] = {}
+        self._left = MOST_DEEDS
+
+    def of(self, entry: ProcessEntry, read: Iterable[str], written: Iterable[str]) -> ProcessEntry:
+        """The entry with its files; ``read`` and ``written`` are absolute paths as they were opened."""
+        found = [self._known(read, self._read), self._known(written, self._made)]
+        named = [paths[: min(MOST_DEEDS_OF_ONE, self._left)] for paths in found]
+        self._left -= sum(map(len, named))
+        unnamed = sum(map(len, found)) - sum(map(len, named))
+        return msgspec.structs.replace(entry, read=named[0], wrote=named[1], unnamed=unnamed)
+
+    def _known(self, paths: Iterable[str], recorded: set[str]) -> tuple[str, ...]:
+        return tuple(sorted(recorded & {self._place(path) for path in paths}))
+
+    def _place(self, path: str) -> str:
+        if path not in self._places:
+            self._places[path] = printable(self._locator.resolve(os.path.normpath(path))[1])
+        return self._places[path]
+
+
+def processes(events: Events, deeds: Deeds) -> tuple[ProcessEntry, ...]:
     """The programs of a run in the order of their start; without shim and tracer, the Pythons alone."""
     if images := events.traced or events.images:
         first = images[0].started
-        found = [
-            ProcessEntry(
-                pid=image.pid,
-                parent=image.ppid,
-                program=printable(image.program),
-                command=masked(image.argv),
-                started=round(max(image.started - first, 0) / 1e9, 3),
-                took=round(max(image.ended - image.started, 0) / 1e9, 3) if image.ended else None,
-                exit_status=image.exit_status,
-                cpu=round(image.cpu, 3),
-                peak_memory=image.peak_memory,
-            )
-            for image in images
-        ]
+        found = [deeds.of(_entry(image, first), image.read, image.written) for image in images]
     else:
         found = [
-            ProcessEntry(
-                pid=process.pid,
-                parent=process.ppid,
-                program=printable(process.executable),
-                command=masked(process.argv),
+            deeds.of(
+                ProcessEntry(
+                    pid=process.pid,
+                    parent=process.ppid,
+                    program=printable(process.executable),
+                    command=masked(process.argv),
+                ),
+                process.read,
+                process.written,
             )
             for process in events.processes
             if process.pid and not process.forked
         ]
     return tuple(_without_forks_before_exec(found)[:MOST_PROCESSES])
+
+
+def _entry(image: Image, first: int) -> ProcessEntry:
+    """Args: first: when the first program began."""
+    return ProcessEntry(
+        pid=image.pid,
+        parent=image.ppid,
+        program=printable(image.program),
+        command=masked(image.argv),
+        started=round(max(image.started - first, 0) / 1e9, 3),
+        took=round(max(image.ended - image.started, 0) / 1e9, 3) if image.ended else None,
+        exit_status=image.exit_status,
+        cpu=round(image.cpu, 3),
+        peak_memory=image.peak_memory,
+    )
 
 
 def _without_forks_before_exec(entries: Sequence[ProcessEntry]) -> list[ProcessEntry]:

@@ -139,6 +139,8 @@ def watch(
     parameters, parameter_gaps = parameters_of(
         events, found.read, project=project, environment=environment, store=store
     )
+    locator = inputs.Locator(project, before)
+    deeds = seen.Deeds(locator, found.read, found.made)
     observation = Observation(
         command=recorded,
         directory=str(directory),
@@ -156,11 +158,11 @@ def watch(
         outputs=store.add_set(found.made),
         folders=_needed_folders(found.made, before),
         output_patterns=patterns,
-        absent=seen.absent(events, inputs.Locator(project, before), before, after),
+        absent=seen.absent(events, locator, before, after),
         network=seen.hosts(events),
         parameters=parameters,
         interpreters=executables,
-        process_tree=seen.store_processes(seen.processes(events), store),
+        process_tree=seen.store_processes(seen.processes(events, deeds), store),
         tapes=taped,
         profile=profile,
         seed=strict.seed if strict else None,
@@ -224,6 +226,8 @@ class Run:
             else programs.untraced(command, program, ended.pid, events, environment)
         )
         """Programs that could read files without being seen."""
+        self.compiled = () if shimmed or events.traced else programs.compiled_modules(events, project)
+        """Compiled modules that could, too."""
         python = programs.executable_by_name(program)
         seen = any(process.pid == ended.pid for process in events.processes)
         self.unseen_python = python if not seen else None

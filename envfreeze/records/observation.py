@@ -42,6 +42,12 @@ class ProcessEntry(Record):
     """User and system time of this process; 0 also when it was not seen."""
     peak_memory: Bytes = 0
     """Largest resident memory (VmHWM, proc(5)); 0 when it was not seen."""
+    read: tuple[str, ...] = ()
+    """Recorded files that it read, by their paths in the record (see ``FileEntry``)."""
+    wrote: tuple[str, ...] = ()
+    """Recorded outputs that it made or changed."""
+    unnamed: int = 0
+    """How many more it read and wrote, which are left out here as they are too many."""
 
 
 class Observation(Record):

@@ -45,35 +45,48 @@ def _words(entry: FileEntry) -> str:
     return f"{entry.path} ({size(entry.size)}{origin})"
 
 
-def as_tree(entries: Sequence[ProcessEntry]) -> Iterator[str]:
+def as_tree(entries: Sequence[ProcessEntry], *, files: bool = False) -> Iterator[str]:
     """The programs of a run, each below the one that started it, with its command line.
 
     A process that became another program (exec) has one line a program.
+
+    Args:
+        files: name below each program which recorded files it read and which outputs it wrote.
     """
     known = {entry.pid for entry in entries}
     children: dict[int, list[ProcessEntry]] = {}
     for entry in entries:
         parent = entry.parent if entry.parent in known and entry.parent != entry.pid else 0
         children.setdefault(parent, []).append(entry)
-    lines = _below(0, children, "", set())
-    for number, line in enumerate(lines):
+    lines = _below(0, children, "", set(), files=files)
+    for number, program in enumerate(lines):
         if number == MOST_PROGRAMS:
             yield f"and {len(entries) - MOST_PROGRAMS} more"
             return
-        yield line
+        yield from program
 
 
 def _below(
-    parent: int, children: dict[int, list[ProcessEntry]], indent: str, done: set[int]
-) -> Iterator[str]:
-    """Of the several programs of one process the last has its children below it."""
+    parent: int, children: dict[int, list[ProcessEntry]], indent: str, done: set[int], *, files: bool
+) -> Iterator[list[str]]:
+    """Lines of one program after the other; of several of one process the last has its children below it."""
     group = children.get(parent, [])
     last = {entry.pid: place for place, entry in enumerate(group)}
     for place, entry in enumerate(group):
-        yield indent + _command(entry)
+        deeds = [f"{indent}  {line}" for line in _deeds(entry)] if files else []
+        yield [indent + _command(entry), *deeds]
         if last[entry.pid] == place and entry.pid not in done:
             done.add(entry.pid)
-            yield from _below(entry.pid, children, f"{indent}  ", done)
+            yield from _below(entry.pid, children, f"{indent}  ", done, files=files)
+
+
+def _deeds(entry: ProcessEntry) -> Iterator[str]:
+    for verb, paths in (("read", entry.read), ("wrote", entry.wrote)):
+        if paths:
+            more = f", and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+            yield f"{verb} {', '.join(paths[:MOST_NAMED])}{more}"
+    if entry.unnamed:
+        yield f"and {counted(entry.unnamed, 'more file')}, which the record does not name here"
 
 
 def _command(entry: ProcessEntry) -> str:

@@ -31,8 +31,13 @@ Facts = Iterator[tuple[str, str]]
 MAX_OUTPUTS = 12
 
 
-def print_lock(lock: Lock, console: Console, store: Store | None = None) -> None:
-    """All sections of the lock, what could not be captured first; ``store`` holds the lists that are long."""
+def print_lock(lock: Lock, console: Console, store: Store | None = None, *, verbose: bool = False) -> None:
+    """All sections of the lock, what could not be captured first.
+
+    Args:
+        store: holds the lists that are long.
+        verbose: say of each program which files it read and wrote.
+    """
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -41,7 +46,7 @@ def print_lock(lock: Lock, console: Console, store: Store | None = None) -> None
         return printable(text, console.encoding)
 
     _print_gaps(lock, console)
-    for title, facts in _sections(lock, store):
+    for title, facts in _sections(lock, store, verbose=verbose):
         rows = [(label, text) for label, text in facts if text]
         if not rows:
             continue
@@ -67,12 +72,12 @@ def _print_gaps(lock: Lock, console: Console) -> None:
         console.print(Text(printable(f"  {gap.what}: {gap.why}", console.encoding), style="yellow"))
 
 
-def _sections(lock: Lock, store: Store | None) -> Iterator[tuple[str, Facts]]:
+def _sections(lock: Lock, store: Store | None, *, verbose: bool) -> Iterator[tuple[str, Facts]]:
     if lock.run is not None:
         yield "Run", _run(lock.run)
         yield "Files that it read", by_class(_entries(lock.run, store))
         programs = _processes(lock.run, store)
-        yield f"Programs ({len(programs)})", (("", line) for line in as_tree(programs))
+        yield f"Programs ({len(programs)})", (("", line) for line in as_tree(programs, files=verbose))
     yield "Interpreter", _interpreter(lock)
     yield f"Packages ({len(lock.packages)})", _packages(lock)
     yield "Package sources", _pip(lock)

@@ -10,14 +10,19 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from envfreeze.observer import inject, tracing
 from envfreeze.observer.watch import Watched
+from envfreeze.records import lockfile
+from envfreeze.records.observation import ProcessEntry
+from envfreeze.store import Store
 
 from .conftest import Watching
 
@@ -426,3 +431,166 @@ def test_every_way_to_start_a_process(alike, watching, project, starter, how):
     else:
         assert "unread.txt" not in files
         assert "not traced" not in whats(watched)
+
+
+# Who did what
+
+
+def deeds(watching: Watching, watched: Watched) -> dict[str, tuple[set[str], set[str]]]:
+    """What each program read and wrote, by the last word of its command line."""
+    data = watching.store.path(watched.observation.process_tree).read_bytes()
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for entry in msgspec.json.decode(data, type=list[ProcessEntry]):
+        read, wrote = found.setdefault(entry.command[-1], (set(), set()))
+        read.update(entry.read)
+        wrote.update(entry.wrote)
+    return found
+
+
+FAMILY = """
+import multiprocessing, os, subprocess, sys, threading
+def copy(name):
+    with open(name) as source, open("made-" + name, "w") as target:
+        target.write(source.read())
+if __name__ == "__main__":
+    print(open("own").read())
+    thread = threading.Thread(target=copy, args=("thread",))
+    thread.start(), thread.join()
+    for method in ("fork", "spawn", "forkserver"):
+        worker = multiprocessing.get_context(method).Process(target=copy, args=(method,))
+        worker.start(), worker.join()
+    if os.fork() == 0:
+        os.execv(sys.executable, [sys.executable, "-c", "open('exec').read()", "of exec"])
+    os.wait()
+    if os.fork() == 0:
+        os.execlp("sh", "sh", "-c", "cat shell > made-shell", "of shell")
+    os.wait()
+    subprocess.run([sys.executable, "-c", "open('child').read()", "of child"], check=True)
+    os.posix_spawnp("cat", ["cat", "spawned"], {})
+    os.wait()
+    sys.stdout.flush()
+    os.execve("/bin/sh", ["sh", "-c", "cat last; exit 6", "of last"], {"PATH": "/bin:/usr/bin"})
+"""
+
+
+@needs_shim
+@pytest.mark.parametrize("deep", [False, pytest.param(True, marks=needs_tracer)])
+def test_who_read_and_wrote_what(alike, watching, project, deep):
+    names = ["own", "thread", "fork", "spawn", "forkserver", "exec", "shell", "child", "spawned", "last"]
+    for name in names:
+        (project / name).write_text(name)
+    watching.script(FAMILY)
+    watched = alike(sys.executable, "main.py", deep=deep)
+    assert watched.observation.exit_status == 6
+    assert watching.files(watched).keys() == {"main.py", *names}
+    made = {f"made-{name}" for name in ("thread", "fork", "spawn", "forkserver", "shell")}
+    assert watching.outputs(watched).keys() == made
+    who = deeds(watching, watched)
+    assert who["main.py"] == ({"main.py", "own", "thread", "fork"}, {"made-thread", "made-fork"})
+    assert who["of exec"] == ({"exec"}, set())
+    assert who["of shell"] == (set(), {"made-shell"})
+    assert (who["shell"], who["spawned"], who["last"]) == (
+        ({"shell"}, set()),
+        ({"spawned"}, set()),
+        ({"last"}, set()),
+    )
+    assert who["of child"] == ({"child"}, set())
+    assert who["of last"] == (set(), set())
+    rest = [
+        files for word, files in who.items() if word not in names and not word.startswith(("of ", "main"))
+    ]
+    assert set().union(*(read for read, _ in rest)) >= {"spawn", "forkserver", "main.py"}
+    assert set().union(*(wrote for _, wrote in rest)) == {"made-spawn", "made-forkserver"}
+
+
+# Where the shim cannot be loaded, and where nothing can be written
+
+
+def test_the_agent_alone(alike, watching, project, without_shim):
+    """What each Python opens is seen; what other programs read is not, and the lock says so."""
+    for name in ("own", "shell", "child", "unread"):
+        (project / name).write_text(name)
+    watching.script(
+        """
+        import subprocess, sys
+        print(open("own").read())
+        open("made", "w").write("made")
+        subprocess.run([sys.executable, "-c", "open('child').read()", "of child"], check=True)
+        subprocess.run(["cat", "shell"], check=True)
+        """
+    )
+    watched = alike(sys.executable, "main.py")
+    assert watching.files(watched).keys() == {"main.py", "own", "shell", "child", "unread"}
+    assert "programs other than Python were not traced: cat: what they read is unknown" in whats(watched)
+    who = deeds(watching, watched)
+    assert who["main.py"] == ({"main.py", "own"}, {"made"})
+    assert who["of child"] == ({"child"}, set())
+    watching.script("print(open('own').read())\n")
+    watched = alike(sys.executable, "main.py")
+    assert watching.files(watched).keys() == {"main.py", "own"}
+    assert watched.gaps == ()
+
+
+@needs_compiler
+def test_compiled_modules_without_the_shim(alike, watching, project, without_shim):
+    """They may open files past the audit hook: all small files count as possibly read."""
+    (project / "native.c").write_text(
+        """
+        #include <Python.h>
+        static PyObject *first(PyObject *self, PyObject *path) {
+          FILE *in = fopen(PyUnicode_AsUTF8(path), "r");
+          int c = getc(in);
+          fclose(in);
+          return PyLong_FromLong(c);
+        }
+        static PyMethodDef methods[] = {{"first", first, METH_O, ""}, {0}};
+        static PyModuleDef module = {PyModuleDef_HEAD_INIT, "native", 0, -1, methods};
+        PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }
+        """
+    )
+    include = sysconfig.get_path("include")
+    command = ["cc", "-shared", "-fPIC", "-w", f"-I{include}", "-o", "native.so", "native.c"]
+    subprocess.run(command, cwd=project, check=True)
+    (project / "data").write_text("1")
+    watching.script("import native\nprint(native.first('data'))\n")
+    watched = alike(sys.executable, "main.py")
+    assert {"data", "native.so", "main.py"} <= watching.files(watched).keys()
+    assert "compiled modules were not traced: native: what they open by themselves" in whats(watched)
+
+
+@pytest.fixture
+def read_only(project: Path) -> Iterator[Path]:
+    """The project cannot be written: by its mount where we are root, otherwise by its mode."""
+    (project / "data").write_text("content")
+    (project / "main.py").write_text("print(open('data').read())\n")
+    if os.geteuid() == 0:
+        bind = ["mount", "--bind", project, project]
+        if subprocess.run(bind, capture_output=True).returncode:
+            pytest.skip("mounting is not allowed here")
+        subprocess.run(["mount", "-o", "remount,bind,ro", project], check=True)
+    else:
+        project.chmod(0o555)
+    os.chdir(project)
+    yield project
+    os.chdir("/")
+    if os.geteuid() == 0:
+        subprocess.run(["umount", "-l", project], check=True)
+    else:
+        project.chmod(0o755)
+
+
+def test_a_project_that_cannot_be_written(read_only, tmp_path):
+    """One sentence, and the command does not run in vain; another project folder may take the lock."""
+    freeze = [sys.executable, "-m", "envfreeze", "freeze", "--offline"]
+    done = subprocess.run([*freeze, "--", sys.executable, "main.py"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "")
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith(f"envfreeze: {read_only}/.envfreeze: ") and len(lines) <= 2, done.stderr
+    assert sorted(os.listdir(read_only)) == ["data", "main.py"]
+    (tmp_path / "elsewhere").mkdir()
+    command = [*freeze, "--project", str(tmp_path / "elsewhere"), "--", sys.executable, "main.py"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "content\n"), done.stderr
+    lock = lockfile.read(tmp_path / "elsewhere/envfreeze.lock")
+    read = Store(tmp_path / "elsewhere").entries(lock.run.files, what="files")
+    assert {f"{read_only}/data", f"{read_only}/main.py"} <= {entry.path for entry in read}

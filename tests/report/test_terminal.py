@@ -18,9 +18,10 @@ from envfreeze.records.environment import (
 )
 from envfreeze.records.files import Gap, StreamEntry
 from envfreeze.records.lock import Lock
-from envfreeze.records.observation import Observation
+from envfreeze.records.observation import Observation, ProcessEntry
 from envfreeze.records.run import Image, Run
 from envfreeze.records.verdict import Verdict, worst
+from envfreeze.report._files import as_tree
 from envfreeze.report.terminal import print_comparison, print_lock, print_run, sentence
 
 DIGEST = "0" * 64
@@ -211,3 +212,22 @@ def test_smallest_lock() -> None:
     interpreter = Interpreter(implementation="CPython", version="3.11.7")
     text = printed(print_lock, Lock(envfreeze_lock=1, interpreter=interpreter))
     assert "Nothing is missing" in text
+
+
+def test_programs_with_the_files_that_each_read_and_wrote() -> None:
+    many = tuple(f"part-{number}" for number in range(10))
+    entries = (
+        ProcessEntry(pid=1, program="/bin/sh", command=("sh", "run.sh"), read=("run.sh",)),
+        ProcessEntry(
+            pid=2, parent=1, program="/bin/cat", command=("cat",), read=many, wrote=("all",), unnamed=3
+        ),
+    )
+    assert list(as_tree(entries)) == ["sh run.sh", "  cat"]
+    assert list(as_tree(entries, files=True)) == [
+        "sh run.sh",
+        "  read run.sh",
+        "  cat",
+        f"    read {', '.join(many[:8])}, and 2 more",
+        "    wrote all",
+        "    and 3 more files, which the record does not name here",
+    ]
