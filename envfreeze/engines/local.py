@@ -64,7 +64,7 @@ class LocalEngine:
             environment_id=recipe.environment_id,
             built=made,
             duration=round(time.monotonic() - started, 3) if made else 0.0,
-            notes=environment.notes,
+            notes=environment.notes + ((_OWN_CUDA,) if recipe.base.cuda is not None else ()),
         )
 
     def run(self, image: Image, job: Job, store: Store, folder: Path, *, progress: Progress) -> JobResult:
@@ -76,6 +76,9 @@ class LocalEngine:
                 return _run(environment, job, store, folder, scratch.absolute(), progress)
         except OSError as error:
             raise failure("the run failed", error, folder) from error
+
+
+_OWN_CUDA = "CUDA's libraries are this machine's own, as the recorded run loaded the system's"
 
 
 def _run(

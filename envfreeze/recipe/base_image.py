@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from packaging.version import InvalidVersion, Version
 
 from envfreeze.errors import InputError
+from envfreeze.recipe import cuda_image
 from envfreeze.recipe._conda import uses_conda
 from envfreeze.records.environment import Interpreter
 from envfreeze.records.files import Gap
@@ -59,20 +60,25 @@ def choose(lock: Lock, engine: Engine | None) -> tuple[BaseImage, tuple[Gap, ...
                 break
         digest = engine.base_digest(chosen.reference)
     gaps = (Gap(what="base image", why=chosen.gap),) if chosen.gap else ()
-    base = BaseImage(reference=chosen.reference, digest=digest, why=chosen.why)
-    return check(base), gaps
+    cuda = cuda_image.choose(lock, chosen.reference, engine)
+    why = "; ".join(words for words in (chosen.why, cuda.words) if words)
+    base = BaseImage(reference=chosen.reference, digest=digest, why=why, cuda=cuda.image)
+    return check(base), gaps + cuda.gaps
 
 
 def check(base: BaseImage) -> BaseImage:
-    """The image itself, when its name and digest may stand in a Dockerfile.
+    """The image itself, when its name and digest, and those of CUDA's, may stand in a Dockerfile.
 
     Raises:
         InputError: they may not (the grammar: https://pkg.go.dev/github.com/distribution/reference).
     """
-    if not _REFERENCE.fullmatch(base.reference):
-        raise InputError(f"{base.reference!r} is not the name of an image with a tag.", hint=_HINT)
-    if base.digest is not None and not _DIGEST.fullmatch(base.digest):
-        raise InputError(f"{base.digest!r} is not the digest of an image.", hint=_HINT)
+    for image in (base, base.cuda):
+        if image is None:
+            continue
+        if not _REFERENCE.fullmatch(image.reference):
+            raise InputError(f"{image.reference!r} is not the name of an image with a tag.", hint=_HINT)
+        if image.digest is not None and not _DIGEST.fullmatch(image.digest):
+            raise InputError(f"{image.digest!r} is not the digest of an image.", hint=_HINT)
     return base
 
 

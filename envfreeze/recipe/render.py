@@ -11,6 +11,7 @@ import envfreeze
 from envfreeze.recipe import _conda, base_image, quote
 from envfreeze.recipe._conda import conda_recipe, without_conda
 from envfreeze.recipe.command import portable
+from envfreeze.recipe.cuda_image import exact_packages
 from envfreeze.recipe.requirements import Requirements, requirements
 from envfreeze.recipe.system_files import to_install
 from envfreeze.recipe.system_packages import BUILD_TOOLS, SystemInstall, missing_from
@@ -38,7 +39,7 @@ def render(lock: Lock, base: BaseImage) -> Recipe:
     wanted = requirements(without_conda(lock) if conda else lock)
     system = missing_from(base, lock.system)
     files = to_install(lock.system)
-    identity = _identity(base, wanted, system, conda, files)
+    identity = _identity(base, wanted, system, conda, files, exact_packages(lock))
     labels = {
         "org.opencontainers.image.title": "environment frozen by envfreeze",
         "org.opencontainers.image.base.name": f"docker.io/library/{base.reference}",
@@ -70,6 +71,7 @@ def _identity(
     system: SystemInstall,
     conda: CondaRecipe | None,
     files: Sequence[FileEntry],
+    cuda_packages: Sequence[str],
 ) -> str:
     """Equal for equal environments: the run's command and variables are no part of it."""
     parts = [
@@ -79,6 +81,7 @@ def _identity(
         wanted.text,
         [(wheel.file, wheel.sha256) for wheel in wanted.wheels],
         list(system.packages),
+        *([[base.cuda.reference, base.cuda.digest, cuda_packages]] if base.cuda else []),
         *([[(entry.path, entry.sha256, entry.link) for entry in files]] if files else []),
         *([_conda.identity(conda)] if conda else []),
     ]
@@ -109,11 +112,16 @@ def _dockerfile(
     }
     tools = BUILD_TOOLS["musl" if musl else "glibc"] if wanted.built else ()
     template = "templates/Dockerfile.conda.j2" if conda else "templates/Dockerfile.j2"
+    stage = ""
+    if base.cuda is not None:
+        text = resource("templates/Dockerfile.cuda.j2").read_text()
+        stage = environment.from_string(text).render(cuda=base.cuda, cuda_packages=exact_packages(lock))
     return environment.from_string(resource(template).read_text()).render(
         **_of_conda(lock, base, conda, tools, wanted),
         buildkit=buildkit,
         name="frozen",
         base=base,
+        cuda=stage,
         musl=musl,
         system_packages=system.packages,
         snapshots=system.snapshots,

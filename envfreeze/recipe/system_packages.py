@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from envfreeze.gpu_files import is_of_driver, library
+from envfreeze.recipe.cuda_image import is_covered
 from envfreeze.records.environment import System, SystemPackage
 from envfreeze.records.files import Gap
 from envfreeze.records.recipe import BaseImage
@@ -83,6 +86,7 @@ def missing_from(base: BaseImage, system: System) -> SystemInstall:
         name: package
         for package in system.packages
         if package.manager == "dpkg"
+        and not _is_elsewhere(package)
         and _NAME.fullmatch(name := package.name.partition(":")[0])
         and not _is_there(name, bare=is_bare)
     }
@@ -92,20 +96,61 @@ def missing_from(base: BaseImage, system: System) -> SystemInstall:
 
 
 def not_installed(base: BaseImage, system: System) -> tuple[Gap, ...]:
-    """A gap that names the packages of another distribution or release, which the image goes without."""
-    if missing_from(base, system).packages:
-        return ()
-    names = sorted({package.name for package in system.packages if package.manager == "dpkg"})
-    names = [name for name in names if not _is_there(name.partition(":")[0], bare=False)]
-    if not names or _release_of(base, system):
-        return ()
+    """Gaps that name the packages which the image goes without: of another distribution or archive."""
+    gaps = []
+    if others := sorted({package.name for package in _left_out(base, system)}):
+        why = f"{_shown(others)}: the run loaded these, and Debian has none of them"
+        gaps.append(Gap(what=_NOT_THERE, why=why))
+    if _release_of(base, system) is not None:
+        return tuple(gaps)
+    names = sorted(
+        {
+            package.name
+            for package in system.packages
+            if package.manager == "dpkg"
+            and not _is_elsewhere(package)
+            and not _is_there(package.name.partition(":")[0], bare=False)
+        }
+    )
+    if names:
+        why = (
+            f"{_shown(names)}: the run loaded these on {system.distribution}, and {base.reference} is another"
+        )
+        gaps.append(Gap(what=_NOT_THERE, why=why))
+    return tuple(gaps)
+
+
+_NOT_THERE = "packages of the system are not in the image"
+
+
+def _shown(names: list[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED} more" if names[_MOST_NAMED:] else ""
-    shown = ", ".join(names[:_MOST_NAMED]) + more
-    why = f"{shown}: the run loaded these on {system.distribution}, and {base.reference} is another"
-    return (Gap(what="packages of the system are not in the image", why=why),)
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 _MOST_NAMED = 10
+
+
+def _is_elsewhere(package: SystemPackage) -> bool:
+    """True for a package of another archive: Debian's have nothing in /opt and /usr/local (Policy 9.1), and
+    Debian's mirrors, as images ask them, have neither CUDA nor NVIDIA's driver."""
+    return bool(package.libraries) and all(
+        path.startswith(("/opt/", "/usr/local/")) or _is_of_cuda(path) for path in package.libraries
+    )
+
+
+def _is_of_cuda(path: str) -> bool:
+    named = library(path)
+    return is_of_driver(path) or (named is not None and named.kind == "cuda")
+
+
+def _left_out(base: BaseImage, system: System) -> Iterator[SystemPackage]:
+    """Of other archives; without what the host's driver or NVIDIA's image brings."""
+    for package in system.packages:
+        if package.manager == "dpkg" and _is_elsewhere(package):
+            if all(is_of_driver(path) or is_covered(path, base.cuda) for path in package.libraries):
+                continue
+            yield package
 
 
 def _is_there(name: str, *, bare: bool) -> bool:

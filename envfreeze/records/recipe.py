@@ -6,6 +6,17 @@ from envfreeze.records.base import Record, Sha256
 from envfreeze.records.files import FileEntry
 
 
+class CudaImage(Record):
+    """NVIDIA's image that CUDA libraries of the system are copied from."""
+
+    reference: str
+    """For example ``nvidia/cuda:12.4.1-cudnn-runtime-ubuntu22.04``."""
+    digest: str | None = None
+    """``sha256:…`` of the registry, when it could be resolved."""
+    why: str = ""
+    """Which libraries of it the run loaded, in words."""
+
+
 class BaseImage(Record):
     """The image that the Dockerfile starts from."""
 
@@ -15,6 +26,8 @@ class BaseImage(Record):
     """``sha256:…`` of the registry, when it could be resolved."""
     why: str = ""
     """Why this one, in words, for the Dockerfile's comment."""
+    cuda: CudaImage | None = None
+    """None when the packages bring CUDA, or the run loaded none."""
 
 
 class VendoredWheel(Record):

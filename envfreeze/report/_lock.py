@@ -136,6 +136,10 @@ def _interpreter(lock: Lock) -> Facts:
         yield "conda", f"{lock.conda.name}, {counted(len(lock.conda.packages), 'package')}"
     if lock.base is not None:
         yield "base image", lock.base.reference + (f"@{lock.base.digest}" if lock.base.digest else "")
+        yield "its reason", lock.base.why
+        if cuda := lock.base.cuda:
+            yield "CUDA from", cuda.reference + (f"@{cuda.digest}" if cuda.digest else "")
+            yield "its reason", cuda.why
 
 
 def _packages(lock: Lock) -> Facts:
