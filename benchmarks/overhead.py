@@ -2,10 +2,11 @@
 
     python benchmarks/overhead.py [--python PATH] [--reprozip PATH] [--rounds N] [--only NAME] [--no-table]
 
-Every round runs a program bare, frozen (profile ``recorded``, the default), frozen with ``--profile off``,
-under ReproZip (``pip install reprozip``) and under ``strace -f --seccomp-bpf``, in turn, as a machine's speed
-drifts; the tracers only in the first rounds, as they take long. The table holds medians; ratios are of one
-round, and beside them stands the fastest run over the fastest bare one, which a busy machine spoils less.
+Every round runs a program bare, frozen (profile ``recorded``, the default), frozen with ``--profile off`` and
+with ``--trace deep``, under ReproZip (``pip install reprozip``) and under ``strace -f --seccomp-bpf``, in turn,
+as a machine's speed drifts; the tracers only in the first rounds, as they take long. The table holds medians;
+ratios are of one round, and beside them stands the fastest run over the fastest bare one, which a busy machine
+spoils less.
 *Run* is the time from the command's start to its end, *CPU* its processor time; what a freeze does before and
 after is told apart. Of the tracers the whole time counts, with what they can leave out afterwards left out.
 The trainings work on one thread. No test asserts any of it.
@@ -125,12 +126,13 @@ def whole(command: Sequence[str], folder: Path) -> Cost:
     return Cost(seconds, cpu)
 
 
-def frozen(profile: str) -> Way:
+def frozen(profile: str, trace: str = "default") -> Way:
     """``envfreeze freeze``, which itself says how long the command took."""
 
     def run(command: Sequence[str], folder: Path) -> Cost:
         shutil.rmtree(folder / ".envfreeze", ignore_errors=True)
-        freeze = [sys.executable, "-m", "envfreeze", "freeze", "-q", "--profile", profile, "--", *command]
+        freeze = [sys.executable, "-m", "envfreeze", "freeze", "-q", "--profile", profile, "--trace", trace]
+        freeze += ["--", *command]
         total = whole(freeze, folder).run
         lock = lockfile.read(folder / lockfile.NAME)
         assert lock.run is not None
@@ -221,6 +223,7 @@ def main() -> None:
         "bare": whole,
         "frozen": frozen("recorded"),
         "frozen, `--profile off`": frozen("off"),
+        "frozen, `--trace deep`": frozen("recorded", "deep"),
     }
     if options.reprozip:
         ways["ReproZip"] = reprozip(options.reprozip)

@@ -124,7 +124,8 @@ def _run(
     with _Signals(streams, shares_terminal=shares_terminal) as signals, _report(tracer) as report:
         began = time.monotonic()
         words = [*(report.prefix(tracer) if report and tracer else ()), *command]
-        process = _start(words, environment, directory, streams, own_group=not shares_terminal)
+        variables = report.environment(environment) if report else environment
+        process = _start(words, variables, directory, streams, own_group=not shares_terminal)
         for stream in streams:
             stream.close_child_end()
         trace = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from envfreeze.records.base import Record
@@ -59,6 +59,12 @@ class Report:
     def prefix(self, path: Path) -> list[str]:
         """What comes before the command's own words."""
         return [str(path), str(self._theirs)]
+
+    @staticmethod
+    def environment(given: Mapping[str, str]) -> dict[str, str]:
+        """The variables to start the tracer with, so that the command gets the given ones."""
+        names = {"LD_PRELOAD": "ENVFREEZE_PRELOAD"}
+        return {names.get(name, name): value for name, value in given.items()}
 
     def close_child_end(self) -> None:
         """Once the tracer runs, or could not be started."""
@@ -130,7 +136,7 @@ def gaps(trace: Trace | None, programs: Iterable[str] = ()) -> list[Gap]:
         why = f"{', '.join(sorted(set(names))[:5])} ran without them: the deep trace lets nobody gain rights"
         found.append(Gap(what="programs with other rights", why=why))
     if trace.ceased:
-        why = "the disk was full, so that the deep trace could not be written down to its end"
+        why = "the deep trace could not be written down to its end, as on a full disk"
         found.append(Gap(what="some of what the run read", why=why))
     if trace.unread:
         why = f"the tracer may not look into {trace.unread} calls of programs with other rights"

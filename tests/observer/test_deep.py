@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from envfreeze.observer import events as observed
-from envfreeze.observer import tracing
+from envfreeze.observer import inject, tracing
+from envfreeze.observer.launch import launch
 from envfreeze.observer.watch import Watched
 
 COMPILER = shutil.which("cc") or shutil.which("gcc")
@@ -202,6 +204,88 @@ def test_a_program_that_traces_others_itself_still_works(watching, compiled, pro
     assert outputs["out.txt"] == b"inside\n"
     assert b'"in.txt"' in outputs["log.txt"]
     assert {"in.txt", "tool"} <= set(watching.files(watched))
+
+
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="no gdb here")
+def test_a_program_in_a_debugger(watching, compiled, project):
+    """The tracer uses no ptrace(2), so that a debugger stops and continues the program as ever."""
+    tool = compiled(READS_AND_WRITES, "tool", "-g")
+    (project / "in.txt").write_text("inside\n")
+    steps = [word for step in ("break main", "run", "print argv[1]", "continue") for word in ("-ex", step)]
+    command = ["gdb", "-q", "-nx", "-batch", *steps, "--args", tool, "in.txt", "out.txt"]
+    watched = watching(*command, deep=True)
+    said = watching.stdout(watched).decode()
+    assert '"in.txt"' in said and "exited normally" in said, said
+    assert watching.outputs(watched)["out.txt"] == b"inside\n"
+    assert {"in.txt", "tool"} <= set(watching.files(watched))
+
+
+def test_control_c_reaches_the_command_once(watching, project):
+    """In a terminal, as without the tracer; the command's own exit status comes back, and a lock is there."""
+    watching.script(
+        """
+        import time
+        count = 0
+        for wait in (60, 0.5):
+            try:
+                print("ready", flush=True)
+                time.sleep(wait)
+            except KeyboardInterrupt:
+                count += 1
+        print("interrupts:", count)
+        raise SystemExit(5)
+        """
+    )
+    words = ["-m", "envfreeze", "freeze", "--offline", "--trace", "deep", "--", sys.executable, "main.py"]
+    child = pexpect.spawn(sys.executable, words, timeout=60)
+    child.expect_exact("ready")
+    child.sendintr()
+    child.expect_exact("interrupts: 1")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 5
+    assert (project / "envfreeze.lock").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@pytest.mark.parametrize("fault", ["full", "unwritable"])
+def test_a_log_that_cannot_be_written(project, tmp_path, fault):
+    """The run prints and returns what it does without us, and the lock says that something is missing."""
+    script = (
+        "for number in range(5000):\n"
+        "    try: open(f'missing/{\"x\" * 200}{number}')\n"
+        "    except OSError as error: last = error.errno\n"
+        "print(last, open('data').read()); raise SystemExit(4)\n"
+    )
+    (project / "main.py").write_text(script)
+    (project / "data").write_text("content")
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", small]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        run, streams = small / "run", tmp_path / "streams"
+        run.mkdir(), streams.mkdir()
+        environment = inject.inject(os.environ, folder=run, project=project)
+        if fault == "unwritable":
+            subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+        command = [sys.executable, "main.py"]
+        null = os.open(os.devnull, os.O_WRONLY)
+        settings = {
+            "environment": environment,
+            "directory": project,
+            "folder": streams,
+            "tracer": tracing.TRACER,
+        }
+        ended = launch(command, passthrough=(null, null), **settings)
+        os.close(null)
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+    assert ended.exit_status == 4
+    assert (streams / "stdout").read_bytes() == b"2 content\n"
+    assert (streams / "stderr").read_bytes() == b""
+    assert any("could not be written down to its end" in gap.why for gap in tracing.gaps(ended.trace))
 
 
 def test_hosts_that_a_static_program_talks_to(watching, compiled, project, monkeypatch):

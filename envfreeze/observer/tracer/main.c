@@ -5,6 +5,9 @@
  * share their descriptors: should the tracer die, the keeper lets the run's calls go on, unseen, and as the
  * subreaper (prctl(2)) it still learns how the program ends.
  *
+ * What is to be preloaded comes in ENVFREEZE_PRELOAD, so that it is preloaded into the program and not into us: the
+ * shim numbers the programs of a run, and the first one has to be the user's.
+ *
  * DESCRIPTOR is told in lines: "started PID", "failed ERRNO", "unseen ERRNO" before the start, and
  * "ended STATUS CPU_MICROSECONDS DIED UNREAD CEASED CONFINED" at the end. */
 #include "tracer.h"
@@ -72,8 +75,13 @@ static int receive_descriptor(int channel, int *confined) {
   return descriptor;
 }
 
+#define PRELOAD "ENVFREEZE_PRELOAD"
+
 /* The program's own process: everything is as the keeper was started, then the filter, then the program. */
 static void become(int channel, char **argv) {
+  const char *preload = getenv(PRELOAD);
+  if (preload) setenv("LD_PRELOAD", preload, 1);
+  unsetenv(PRELOAD);
   int confined = 0, listener = filter_install(&confined);
   if (listener < 0) tell("unseen", -listener);
   send_descriptor(channel, listener, confined);
