@@ -2,13 +2,13 @@
 
     python benchmarks/overhead.py [--python PATH] [--reprozip PATH] [--rounds N] [--only NAME] [--no-table]
 
-Every round runs a program bare, frozen (profile ``recorded``, the default), frozen with ``--profile off`` and
-with ``--trace deep``, under ReproZip (``pip install reprozip``) and under ``strace -f --seccomp-bpf``, in turn,
-as a machine's speed drifts; the tracers only in the first rounds, as they take long. The table holds medians;
-ratios are of one round, and beside them stands the fastest run over the fastest bare one, which a busy machine
-spoils less.
-*Run* is the time from the command's start to its end, *CPU* its processor time; what a freeze does before and
-after is told apart. Of the tracers the whole time counts, with what they can leave out afterwards left out.
+Every round runs a program bare, frozen (profile ``recorded``, the default), frozen with ``--profile off``
+and with ``--trace deep``, under ReproZip (``pip install reprozip``) and under ``strace -f --seccomp-bpf``,
+in turn, as a machine's speed drifts; the tracers only in the first rounds, as they take long. The table
+holds medians; ratios are of one round, and beside them stands the fastest run over the fastest bare one,
+which a busy machine spoils less. *Run* is the time from the command's start to its end, *CPU* its processor
+time; what a freeze does before and after is told apart. Of the tracers the whole time counts, with what
+they can leave out afterwards left out.
 The trainings work on one thread. No test asserts any of it.
 """
 
