@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -126,7 +127,7 @@ class Playing(Record):
     profile: Profile
     switches: tuple[Setting, ...] = ()
     seed: int | None = None
-    tapes: dict[str, str] = {}
+    tapes: dict[str, Any] = {}
     """Fields of the job."""
     notes: tuple[str, ...] = ()
 
@@ -169,7 +170,7 @@ def playing(lock: Lock, store: Store, profile: Profile, *, seed: int | None, sam
     if profile == "off":
         return Playing(lock=playable(lock, store, "off")[0], profile=profile)
     require(profile)
-    taped: dict[str, str] = {}
+    taped: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
     if profile == "strict":
         recorded = run.seed if run is not None else None
@@ -201,7 +202,7 @@ def untaped(lock: Lock) -> tuple[str, ...]:
     return tuple(f"{gap.what}: {gap.why}" for gap in lock.gaps if gap.what.startswith(UNTAPED))
 
 
-def playable(lock: Lock, store: Store, profile: str) -> tuple[Lock, dict[str, str], tuple[str, ...]]:
+def playable(lock: Lock, store: Store, profile: str) -> tuple[Lock, dict[str, Any], tuple[str, ...]]:
     """What it takes to play the tapes of the recorded run.
 
     Returns:
@@ -214,11 +215,14 @@ def playable(lock: Lock, store: Store, profile: str) -> tuple[Lock, dict[str, st
     if run is None or run.tapes is None:
         return lock, {}, ()
     folder, why = (None, "") if profile == "off" else tapes.find(store, run.tapes)
+    by_agent = {"by_agent": "agent" in run.tapes.layers, "tapes": str(folder)}
+    if folder is not None and "shim" not in run.tapes.layers:
+        return lock, by_agent, ()
     library = shim() if folder is not None else None
     if folder is not None and library is not None:
-        return lock, {"preload": str(library), "tapes": str(folder)}, ()
+        return lock, {"preload": str(library), **by_agent}, ()
     if folder is not None:
-        why = "this installation has no shim, which plays tapes"
+        why = "this installation has no shim, which plays tapes that a shim recorded"
     notes = (f"{why}: the replay draws its own random numbers and times",) if why else ()
     return msgspec.structs.replace(lock, run=msgspec.structs.replace(run, tapes=None)), {}, notes
 

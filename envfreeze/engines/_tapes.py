@@ -48,6 +48,10 @@ def is_equipped(job: Job) -> bool:
     return job.tapes is not None or job.strict is not None or job.kernels is not None or bool(job.settings)
 
 
+def _brings_agent(job: Job) -> bool:
+    return bool(job.settings) or job.by_agent
+
+
 def brought(job: Job, folder: Path, seen_as: str) -> dict[str, Path]:
     """What has to lie at ``seen_as`` beside ``STATE``, by name; what has to be made is made in ``folder``.
 
@@ -61,7 +65,7 @@ def brought(job: Job, folder: Path, seen_as: str) -> dict[str, Path]:
         parts[KERNELS] = Path(job.kernels)
     if job.tapes is not None:
         parts[TAPES] = Path(job.tapes)
-    if job.settings:
+    if _brings_agent(job):
         parts[AGENT] = folder / AGENT
         copy_agent(folder / AGENT)
         settings_variables(job.settings, folder / AGENT, f"{seen_as}/{STATE}")
@@ -89,7 +93,7 @@ def playing(
         if job.network:
             # Keys that anybody with the tapes could make again are none.
             variables["ENVFREEZE_TAPE_KEYS"] = "real"
-    if job.settings:
+    if _brings_agent(job):
         given = job.environment.get("PYTHONPATH", "")
         variables["PYTHONPATH"] = f"{folder}/{AGENT}:{given}" if given else f"{folder}/{AGENT}"
         variables |= {

@@ -30,11 +30,17 @@ SHIM = Path(__file__).parent / "shim" / "libenvfreeze-shim.so"
 """Compiled when the wheel is made; not there when that machine had no C compiler."""
 
 
+SWITCH = "ENVFREEZE_SHIM"
+"""A variable of envfreeze itself: ``off`` leaves the shim out, as on a machine that cannot load it."""
+
+
 def shim() -> Path | None:
     """The shim, when there is one and programs of this machine load it without a word.
 
     With another C library or architecture the loader prints an error into the command's output.
     """
+    if os.environ.get(SWITCH) == "off":
+        return None
     return SHIM if _is_loadable(SHIM) else None
 
 
@@ -125,8 +131,8 @@ def inject(
 ) -> dict[str, str]:
     """The command's environment with the agent in it; ``folder`` is for the agent and its reports.
 
-    With ``tape_limit``, in bytes, randomness and times are taped below ``tapes_folder(folder)``, if there is
-    a shim. With ``portable`` the library that answers MKL is preloaded too.
+    With ``tape_limit``, in bytes, randomness and times are taped below ``tapes_folder(folder)``, by the shim
+    and by the agent where the shim is not. With ``portable`` the library that answers MKL is preloaded too.
     A folder with a colon in its name cannot be in ``PYTHONPATH``: then the run is not seen from inside.
 
     Raises:
@@ -152,9 +158,9 @@ def inject(
         _preload(changed, library)
         if strict is not None:
             changed |= strict_variables(strict, str(notes_folder(folder)))
-        elif tape_limit is not None:
-            changed |= tapes.prepare(tapes_folder(folder), limit=tape_limit)
-            changed["ENVFREEZE_TAPE_ROOT"] = changed["ENVFREEZE_PROJECT"]
+    if tape_limit is not None and strict is None:
+        changed |= tapes.prepare(tapes_folder(folder), limit=tape_limit)
+        changed["ENVFREEZE_TAPE_ROOT"] = changed["ENVFREEZE_PROJECT"]
     return changed
 
 

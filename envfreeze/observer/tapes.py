@@ -1,8 +1,9 @@
 """The tapes of a run: prepared before it, sealed after it, found again for a replay.
 
-The shim writes one file a process (format: ``shim/tape.h``) while the run goes on, with room to spare. Sealed
-tapes are the same without the room, in ``.envfreeze/tapes/<digest of the manifest>/``. They hold every key
-that the run made, so a ``.gitignore`` in that folder keeps them out of commits.
+The shim writes one file a process (format: ``shim/tape.h``) while the run goes on, with room to spare; the
+agent, where the shim is not, appends to a log (``agent/envfreeze_tape_format.py``). Sealed tapes are in the
+shim's format without the room, in ``.envfreeze/tapes/<digest of the manifest>/``. They hold every key that
+the run made, so a ``.gitignore`` in that folder keeps them out of commits.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from envfreeze.files import sha256, write
+from envfreeze.observer._tape_logs import written_out
 from envfreeze.records.files import Gap
 from envfreeze.records.tapes import TapeEntry, Tapes, TapeSource
 from envfreeze.store import Store
@@ -68,6 +70,12 @@ class Stream(NamedTuple):
 UNTAPED = "randomness and times of "
 """How the gap begins that names programs in which the shim was not loaded."""
 
+AGENT_ONLY = (
+    "without the shim, which was not compiled or cannot be loaded here, only what Python code asks for is "
+    "recorded; in a replay they get others"
+)
+"""Why, when the agent alone taped the run."""
+
 
 def prepare(folder: Path, *, limit: int = DEFAULT_LIMIT) -> dict[str, str]:
     """Make the folder for the tapes; return the variables that make the shim record into it.
@@ -103,6 +111,17 @@ def seal(folder: Path, store: Store) -> tuple[Tapes | None, list[Gap]]:
             )
             entries.append(entry)
             streams += found
+    for path in sorted(folder.glob("*.agent.log")):
+        target = sealed / f"{path.name.removesuffix('.log')}.tape"
+        labels, size = written_out(path, target)
+        if labels:
+            entries.append(
+                TapeEntry(
+                    file=target.name, sha256=sha256(target), size=size, streams=len(labels), layer="agent"
+                )
+            )
+            streams += map(_stream, labels)
+    layers = tuple(sorted({entry.layer for entry in entries}, reverse=True))
     numbers = _adopt_numbers(folder / NUMBERS, sealed)
     entries += numbers
     full = (folder / "full").exists()
@@ -118,6 +137,7 @@ def seal(folder: Path, store: Store) -> tuple[Tapes | None, list[Gap]]:
         processes=len(entries) - len(numbers),
         streams=len(streams),
         sources=tuple(sorted({stream.source for stream in streams} | _kinds(numbers))),
+        layers=layers or ("shim",),
         complete=not full,
     )
     return tapes, _gaps(streams, full)

@@ -15,6 +15,7 @@ import msgspec
 
 from envfreeze.determinism import _force as force
 from envfreeze.determinism._kernels import KERNELS, NOT_COMPILED
+from envfreeze.determinism.python_ import drawn_hash_seed
 from envfreeze.gpu_files import is_device
 from envfreeze.observer import environment as variables
 from envfreeze.observer import inputs, outputs, programs, seen, tapes, tracing
@@ -22,7 +23,7 @@ from envfreeze.observer.capture import DataOptions, variables_that_lead
 from envfreeze.observer.classes import load as load_classes
 from envfreeze.observer.collect import collect
 from envfreeze.observer.events import Events, read_events
-from envfreeze.observer.inject import SHIM, events_folder, inject, notes_folder, tapes_folder
+from envfreeze.observer.inject import SHIM, events_folder, inject, notes_folder, shim, tapes_folder
 from envfreeze.observer.launch import Ended, find_program, launch
 from envfreeze.observer.outside import is_library, resources_of
 from envfreeze.observer.parameters import parameters_of
@@ -98,8 +99,11 @@ def watch(
     with store.temporary() as folder:
         before, outside_before = inputs.take_snapshot(project), outputs.scan_outside(patterns)
         stdin = _Stdin()
+        by_agent = tape_limit is not None and strict is None and shim() is None
+        drawn = drawn_hash_seed(environment) if by_agent else ()
+        settings = (*settings, *drawn)
         injected = inject(
-            environment,
+            {**environment, **{setting.variable: setting.value for setting in drawn}},
             folder=folder,
             project=project,
             tape_limit=tape_limit,
@@ -255,8 +259,12 @@ def _target(run: Run) -> tuple[str | None, tuple[str, ...], list[Gap]]:
 
 def _untaped_gaps(run: Run, taping: bool) -> list[Gap]:
     """Programs without the shim draw their own randomness and read the real clock, in a replay too."""
-    if not taping or not run.shimmed:
+    if not taping:
         return []
+    if not run.shimmed:
+        others = f" and of {', '.join(run.untraced[:5])}" if run.untraced else ""
+        what = f"{tapes.UNTAPED}libraries in C{others}"
+        return [Gap(what=outputs.printable(what), why=tapes.AGENT_ONLY)]
     shim_only = run.events.images[: len(run.events.images) - len(run.events.traced)]
     events = msgspec.structs.replace(run.events, images=shim_only)
     names = programs.untraced_by_shim(run.program, run.ended.pid, events)

@@ -84,6 +84,8 @@ class Job(Record):
     """Library of this machine that is preloaded too, in the profile portable."""
     tapes: str | None = None
     """Folder of this machine with the tapes of the recorded run."""
+    by_agent: bool = False
+    """Whether the agent plays ``tapes``, in the processes that it recorded."""
     strict: Strictness | None = None
     """Randomness from a seed and one clock, instead of tapes."""
     settings: tuple[Setting, ...] = ()

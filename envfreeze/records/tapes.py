@@ -21,6 +21,10 @@ TapeSource = Literal[
 ]
 
 
+TapeLayer = Literal["shim", "agent"]
+"""What taped a process: the preloaded library, or the agent in its Python where that could not be loaded."""
+
+
 class TapeEntry(Record):
     """The tape of one process, a line of the manifest."""
 
@@ -29,6 +33,7 @@ class TapeEntry(Record):
     sha256: Sha256
     size: Bytes
     streams: int
+    layer: TapeLayer = "shim"
 
 
 class Tapes(Record):
@@ -41,6 +46,8 @@ class Tapes(Record):
     streams: int = 0
     """One a thread, source and call site."""
     sources: tuple[TapeSource, ...] = ()
+    layers: tuple[TapeLayer, ...] = ("shim",)
+    """What taped it; a replay plays each process by the layer that taped it."""
     complete: bool = True
     """False when ``--tape-limit`` or a full disk ended the recording before the run did."""
 

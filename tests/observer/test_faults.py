@@ -64,6 +64,13 @@ CATCHING = {
     "encodekey": "the same for the environment's variables",
     "find_spec": "stands for the finder of modules, whose exceptions are the program's",
     "exec_module": "stands for the loader of modules",
+    "create_module": "the same",
+    "enter": "is asked by all that stands for functions, and says that they are the program's own",
+    "call": "stands for a function of a library, and calls what does so here",
+    "fork_exec": "stands for that of _posixsubprocess",
+    "system": "stands for os.system",
+    "through": "stands for os.urandom, and for clocks",
+    "starting": "starts programs, whose exceptions are the program's",
 }
 """Functions that catch what the others raise; there is nobody to catch theirs."""
 
@@ -101,7 +108,11 @@ def outcome(done: subprocess.CompletedProcess[bytes]) -> tuple[int, bytes, bytes
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize(("file", "name", "line"), list(agent_functions()))
+def _in_tests(file: str, name: str, line: int) -> object:
+    return pytest.param(file, name, line, marks=pytest.mark.slow if "_tape" in file else ())
+
+
+@pytest.mark.parametrize(("file", "name", "line"), [_in_tests(*found) for found in agent_functions()])
 def test_a_function_of_the_agent_that_raises(project, tmp_path, monkeypatch, without_shim, file, name, line):
     """Without the shim, as the agent leaves to the shim what that sees."""
     (project / "data").write_text("content")

@@ -306,9 +306,20 @@ def _put_in_force(folder: str) -> None:
         pass  # the record then says that nothing was read back
 
 
+def _tape(folder: str) -> None:
+    """Record or play the run's tape in this process, where the shim is not (see ``envfreeze_tape.py``)."""
+    if shim_is_here or not os.environ.get("ENVFREEZE_TAPE"):
+        return
+    try:
+        _load("envfreeze_tape", folder + "/envfreeze_tape.py").start(folder, _load)
+    except Exception:
+        pass  # this process is then on no tape
+
+
 def start(own_folder: str) -> Callable[[], None] | None:
     """Begin to watch this process; return a function that hides ``sitecustomize``, or None."""
     folder = os.environ.get("ENVFREEZE_AGENT", "")
+    _tape(own_folder)
     _put_in_force(own_folder)
     if not folder:
         return None
