@@ -22,6 +22,7 @@ import msgspec
 
 from envfreeze.files import sha256, write
 from envfreeze.observer._tape_logs import written_out
+from envfreeze.observer.outputs import printable
 from envfreeze.records.files import Gap
 from envfreeze.records.tapes import TapeEntry, Tapes, TapeSource
 from envfreeze.store import Store
@@ -125,8 +126,9 @@ def seal(folder: Path, store: Store) -> tuple[Tapes | None, list[Gap]]:
     numbers = _adopt_numbers(folder / NUMBERS, sealed)
     entries += numbers
     full = (folder / "full").exists()
+    failed = _failed(folder / "failed")
     if not entries:
-        return None, []
+        return None, failed
     manifest = json.dumps(msgspec.to_builtins(entries), indent=0).encode()
     digest = hashlib.sha256(manifest).hexdigest()
     write(sealed / _MANIFEST, manifest, mode=0o600)
@@ -140,7 +142,7 @@ def seal(folder: Path, store: Store) -> tuple[Tapes | None, list[Gap]]:
         layers=layers or ("shim",),
         complete=not full,
     )
-    return tapes, _gaps(streams, full)
+    return tapes, _gaps(streams, full) + failed
 
 
 def _kinds(numbers: list[TapeEntry]) -> set[TapeSource]:
@@ -180,6 +182,16 @@ def _gaps(streams: list[Stream], full: bool) -> list[Gap]:
         why = "--tape-limit or the disk was reached; a replay draws its own values from there on"
         gaps.append(Gap(what="some of the randomness and times", why=why))
     return gaps
+
+
+def _failed(note: Path) -> list[Gap]:
+    """What the agents said of a failure of their own; the run's processes could write there too."""
+    if not note.exists():
+        return []
+    with note.open("rb") as stream:
+        said = stream.read(300).decode(errors="replace")
+    why = f"the agent could not go on taping in one of the processes ({printable(said)})"
+    return [Gap(what="some of the randomness and times", why=why)]
 
 
 def _module(site: str) -> str:

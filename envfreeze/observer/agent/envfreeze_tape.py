@@ -20,15 +20,13 @@ from _thread import allocate_lock, get_ident
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
+    from types import CodeType
     from typing import Any
 
 _SELF = "ENVFREEZE_TAPE_SELF"
 _MOST_LINES = 200
 _MOST_SITES = 50_000
 _KEPT = "surrogateescape"
-_FARTHEST = 40
-"""Frames that are looked through for code outside of the standard library."""
 _FIRST = 1
 """Identity of the first thread of a process."""
 _open, _close, _write = os.open, os.close, os.write
@@ -49,20 +47,22 @@ class Thread:
 class Tape:
     """The tape of this process, and what the files for modules work with."""
 
-    def __init__(self, form: Any, folder: str, state: str, roots: list[str], recording: bool) -> None:
+    def __init__(
+        self, form: Any, places: Any, folder: str, state: str, roots: list[str], recording: bool
+    ) -> None:
         self.form, self.folder, self.state, self.roots = form, folder, state, roots
+        self.places, self.own_files = places, places.own_files
+        self.caller, self.drawing = places.caller, places.drawing
         self.recording = recording
         self.on = True
         self.threads: dict[int, Thread] = {}
         self.adopted = self.lines = 0
         self.lock = allocate_lock()
-        self.libraries: dict[str, bool] = {}
         self.sites: dict[Any, str] = {}
         self.after_fork: list[Callable[[], None]] = []
         """Called in a forked child, when its own tape is open."""
         self.programs: Any = None
         self.clocks: Any = None
-        self.own_files = {Tape.__init__.__code__.co_filename}
         self.words = _command_line()
         self.name = b" ".join(self.words).decode("utf-8", "replace")[:200]
         self.id = self._own_identity()
@@ -115,7 +115,7 @@ class Tape:
         """In a forked child: a tape of its own."""
         try:
             thread = self.thread()
-                self.id = self.form.numbered(self.id, b"f", thread.id, thread.forks)
+            self.id = self.form.numbered(self.id, b"f", thread.id, thread.forks)
             self.name = "%s [fork %d]" % (self.name, thread.forks)
             self.lock = allocate_lock()
             self.threads = {get_ident(): Thread(_FIRST, "0")}
@@ -158,34 +158,6 @@ class Tape:
 
     # Where it asks
 
-    def in_library(self, path: str) -> bool:
-        """True for code of the standard library and of the agent."""
-        known = self.libraries.get(path)
-        if known is None:
-            inside = "/lib/python" in path or "/lib64/python" in path
-            known = path[:1] == "<" or (inside and "-packages/" not in path) or path in self.own_files
-            self.libraries[path] = known
-        return known
-
-    def caller(self, frame: FrameType | None) -> CodeType | None:
-        """The innermost code that is not the agent's."""
-        while frame is not None and frame.f_code.co_filename in self.own_files:
-            frame = frame.f_back
-        return None if frame is None else frame.f_code
-
-    def drawing(self, frame: FrameType | None) -> CodeType | None:
-        """The innermost code outside of the standard library: through random and uuid all would be one."""
-        code = None
-        for _ in range(_FARTHEST):
-            if frame is None:
-                break
-            if frame.f_code.co_filename not in self.own_files:
-                code = frame.f_code
-                if not self.in_library(code.co_filename):
-                    break
-            frame = frame.f_back
-        return code
-
     def stream(self, thread: Thread, source: int, label: str, code: CodeType | None) -> Any:
         """The stream of what this code asks a source for."""
         key = source, label, code
@@ -195,7 +167,7 @@ class Tape:
                 return self.named(thread, source, "many places")
             site = self.sites.get((label, code))
             if site is None:
-                site = label if code is None else "%s in %s" % (label, _described(code))
+                site = label if code is None else "%s in %s" % (label, self.places.described(code))
                 self.sites[(label, code)] = site
             found = thread.streams[key] = self.named(thread, source, site)
         return found
@@ -309,7 +281,7 @@ class Tape:
             return
         stream.over = True
         self.lines += 1
-        inner, place = self._place()
+        inner, place = self.places.place(sys._getframe(1))
         fields = [
             self.name,
             str(stream.source),
@@ -328,21 +300,6 @@ class Tape:
         finally:
             _close(descriptor)
 
-    def _place(self) -> tuple[str, str]:
-        """File and line of the innermost code, and of the innermost outside of the standard library."""
-        inner, frame = "", sys._getframe(1)
-        for _ in range(_FARTHEST):
-            path = frame.f_code.co_filename
-            if path not in self.own_files:
-                line = "%s:%d" % (path[-500:], frame.f_lineno)
-                inner = inner or line
-                if not self.in_library(path):
-                    return inner, line
-            if frame.f_back is None:
-                break
-            frame = frame.f_back
-        return inner, ""
-
     def failed(self, error: BaseException) -> None:
         """After a failure of ours the program goes on without us; what its signal handler raised goes on."""
         trace = error.__traceback__
@@ -351,6 +308,21 @@ class Tape:
         if trace is not None and trace.tb_frame.f_code.co_filename not in self.own_files:
             raise error
         self.on = False
+        if self.recording:
+            say_failed(self.folder, error)
+
+
+def say_failed(folder: str, error: BaseException) -> None:
+    """Leave a note for the lock: something is not on the tape."""
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+        descriptor = _open(folder + "/failed", flags, 0o600)
+        try:
+            _write(descriptor, ("%s: %s" % (type(error).__name__, error)).encode("utf-8", "replace")[:300])
+        finally:
+            _close(descriptor)
+    except Exception:
+        pass
 
 
 def _command_line() -> list[bytes]:
@@ -366,12 +338,6 @@ def _without_numbers(word: bytes) -> bytes:
     return word.translate(None, b"0123456789")
 
 
-def _described(code: CodeType) -> str:
-    """File and function; notebooks put a process number into the file's name."""
-    name = code.co_filename.rpartition("/")[2]
-    return "%s:%s" % ("".join(char for char in name if not "0" <= char <= "9")[:40], code.co_name[:64])
-
-
 def start(folder: str, load: Callable[[str, str], Any]) -> None:
     """Begin to record or to play in this process, when the run is taped and the shim is not here.
 
@@ -382,16 +348,25 @@ def start(folder: str, load: Callable[[str, str], Any]) -> None:
     mode, tapes = os.environ.get("ENVFREEZE_TAPE", ""), os.environ.get("ENVFREEZE_TAPES", "")
     if mode not in ("record", "replay") or not tapes.startswith("/"):
         return
+    try:
+        _start(folder, load, tapes, mode == "record")
+    except Exception as error:
+        say_failed(tapes, error)
+
+
+def _start(folder: str, load: Callable[[str, str], Any], tapes: str, recording: bool) -> None:
     state = os.environ.get("ENVFREEZE_TAPE_STATE") or tapes
-    form = load("envfreeze_tape_format", folder + "/envfreeze_tape_format.py")
-    hooks = load("envfreeze_tape_hooks", folder + "/envfreeze_tape_hooks.py")
+
+    def part(name: str) -> Any:
+        places.own_files.add("%s/%s.py" % (folder, name))
+        return load(name, "%s/%s.py" % (folder, name))
+
+    places = load("envfreeze_tape_places", folder + "/envfreeze_tape_places.py").Places()
+    places.own_files |= {"%s/envfreeze_%s.py" % (folder, name) for name in ("agent", "tape")}
     roots = [root for root in os.environ.get("ENVFREEZE_TAPE_ROOT", "").split("\n") if root]
-    tape = Tape(form, tapes, state, roots, mode == "record")
-    if not tape.recording and not any(name.endswith(".agent.tape") for name in os.listdir(tapes)):
+    tape = Tape(part("envfreeze_tape_format"), places, tapes, state, roots, recording)
+    if not recording and not any(name.endswith(".agent.tape") for name in os.listdir(tapes)):
         return  # the shim's, which is not here
-    tape.own_files |= {folder + "/envfreeze_tape_format.py", folder + "/envfreeze_tape_hooks.py"}
     os.register_at_fork(before=tape.before_fork, after_in_child=tape.forked)
-    programs = load("envfreeze_tape_programs", folder + "/envfreeze_tape_programs.py")
-    tape.own_files |= {folder + "/envfreeze_tape_programs.py"}
-    tape.programs = programs.Programs(tape)
-    hooks.start(folder, load, tape)
+    tape.programs = part("envfreeze_tape_programs").Programs(tape)
+    part("envfreeze_tape_hooks").start(folder, load, tape)
