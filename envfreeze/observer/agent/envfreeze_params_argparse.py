@@ -93,10 +93,11 @@ def _given(action: Any, words: list[str], value: Any, recorder: Recorder) -> str
 
 
 def _program(name: Any) -> str:
-    """The name of the program; Python 3.14 puts ``python3 -m`` before that of a module."""
+    """The name of the program, the same in every version: up to 3.13 it is that of the file, and 3.14 says
+    ``python3 -m package.module`` of a module."""
     words = str(name).split()
     if words and words[0].startswith("python") and len(words) > 1:
-        words = words[2:] if words[1] == "-m" else words[1:]
+        words = [sys.argv[0], *words[3:]] if words[1] == "-m" and len(words) > 2 else words[1:]
     return " ".join([os.path.basename(words[0]), *words[1:]]) if words else "?"
 
 
