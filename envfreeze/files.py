@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -14,8 +15,16 @@ from typing import IO, TypeVar
 
 CHUNK = 1 << 20
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says of a disk that is full, or of a user's quota (errno(3))."""
+
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def is_full(error: BaseException) -> bool:
+    """True for what the system raises when a disk is full, or a user's quota."""
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 @contextlib.contextmanager

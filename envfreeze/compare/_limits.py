@@ -6,7 +6,6 @@ containers of one output is counted, however deep they lie.
 
 from __future__ import annotations
 
-import errno
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from envfreeze.compare import NotThisKind
 from envfreeze.errors import EnvironmentFailure
+from envfreeze.files import is_full as is_full
 
 MAX_DEPTH = 8
 """Containers inside containers."""
@@ -25,8 +25,6 @@ GROWTH = 200
 FREE = 1 << 30
 IN_MEMORY = 256 << 20
 """Bytes that a reader may hold which cannot work in blocks."""
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What the system says of a disk that is full, or of a user's quota (errno(3))."""
 
 
 class Budget:
@@ -82,11 +80,6 @@ def whole(path: Path) -> bytes:
     if path.stat().st_size > IN_MEMORY:
         raise NotThisKind(f"it has more than {IN_MEMORY >> 20} MiB")
     return path.read_bytes()
-
-
-def is_full(error: BaseException) -> bool:
-    """True for what the system raises when a disk is full, or a user's quota."""
-    return isinstance(error, OSError) and error.errno in FULL
 
 
 def no_room() -> EnvironmentFailure:

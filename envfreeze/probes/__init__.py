@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from envfreeze.errors import ProbeError
+from envfreeze.files import is_full
 from envfreeze.records.base import Record
 from envfreeze.records.files import Gap
 
@@ -67,7 +68,11 @@ class Probe(Record):
 
 
 def inspect_all(target: Target) -> tuple[dict[str, Any], tuple[Gap, ...]]:
-    """Run every probe at the same time; a probe that fails leaves a gap and not a broken freeze."""
+    """Run every probe at the same time; a probe that fails leaves a gap and not a broken freeze.
+
+    Raises:
+        OSError: the disk is full, so that what a probe keeps cannot be kept.
+    """
     from envfreeze import probes
     from envfreeze.registry import members
 
@@ -78,7 +83,9 @@ def inspect_all(target: Target) -> tuple[dict[str, Any], tuple[Gap, ...]]:
             return probe.inspect(target)
         except ProbeError as error:
             return Section(value=None, gaps=(Gap(what=probe.section, why=str(error)),))
-        except Exception as error:  # a probe must never end a freeze
+        except Exception as error:  # a probe must never end a freeze, but one with half of what it needs
+            if is_full(error):
+                raise
             if isinstance(error, KeyError) and not target.facts:
                 # The interpreter said nothing of itself, which is a gap of its own.
                 return Section(value=None)

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from envfreeze.errors import ProbeError
+from envfreeze.files import is_full
 from envfreeze.probes import Target, _editable, _tags, _wheel
 from envfreeze.probes._conda_meta import Owned
 from envfreeze.probes._index import Index, IndexFile, Unreachable
@@ -69,6 +70,8 @@ class Lookup:
         except Unreachable as error:
             return Answer(package, unreachable=str(error))
         except Exception as error:  # one odd distribution must not cost the others
+            if is_full(error):
+                raise
             return Answer(package, gap=f"{type(error).__name__}: {error}")
 
     def vendor(self, answer: Answer, said: dict[str, Any]) -> Answer:
@@ -278,6 +281,8 @@ class Lookup:
         try:
             file, digest = self._rebuilt(said, complete=complete)
         except (ProbeError, OSError) as error:
+            if is_full(error):
+                raise
             return Answer(package, gap=f"no wheel could be made of it: {error}")
         made = msgspec.structs.replace(package, file=file, sha256=digest, vendored=True)
         return Answer(made, rebuilt=True)

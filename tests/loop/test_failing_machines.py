@@ -6,12 +6,14 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ._hostile import copied, freeze_project, refused, traces
+from ._packages import make_environment, make_wheel
 from .conftest import Result, run
 
 
@@ -141,3 +143,26 @@ def test_a_folder_without_permission(spoiled: Path, bare_environment: Path) -> N
     )
     assert done.stdout == ""
     assert (spoiled / "envfreeze.lock").read_bytes() == before
+
+
+@pytest.mark.parametrize("kept", ["package", "library"])
+def test_a_disk_that_fills_up_while_something_is_kept(
+    mounted: Callable[[str], Path], bare_environment: Path, tmp_path: Path, kept: str
+) -> None:
+    """The run itself fits; a wheel made of an installed package, or a library of no package, does not."""
+    content = os.urandom(4 << 20).hex()
+    project = freeze_project(mounted("size=2m") / "project", bare_environment)
+    before = (project / "envfreeze.lock").read_bytes()
+    if kept == "package":
+        wheel = make_wheel(tmp_path / "wheels", "bulky", "1.0", {"bulky.py": f"TEXT = '{content}'\n"})
+        environment, program = make_environment(tmp_path / "other", wheel), "import bulky; print('ran')"
+    else:
+        library = next(Path(sysconfig.get_config_var("DESTSHARED")).glob("*.so"))
+        (tmp_path / "libown.so").write_bytes(library.read_bytes() + content.encode())
+        environment = bare_environment
+        program = f"import ctypes; ctypes.CDLL('{tmp_path}/libown.so'); print('ran')"
+    done = run("freeze", "--offline", "--", "python", "-c", program, cwd=project, path=[environment])
+    refused(done, 3, "no space left", str(project), "Free some space")
+    assert done.stdout == "ran\n"
+    assert traces(project) == []
+    assert (project / "envfreeze.lock").read_bytes() == before

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import subprocess
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -142,3 +144,39 @@ def test_a_locale(tmp_path: Path, bare_environment: Path, engine: str) -> None:
     shutil.rmtree(locales)
     done = run("replay", "--engine", engine, "--require", "identical", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def folders_of_the_system() -> Iterator[list[Path]]:
+    """New folders where software of no package is installed, below /opt and /usr/local; gone afterwards."""
+    name = f"envfreeze-test-{uuid.uuid4().hex[:8]}"
+    folders = [Path("/opt") / name / "lib", Path("/usr/local") / name / "lib"]
+    if not all(os.access(folder.parents[1], os.W_OK) for folder in folders):
+        pytest.skip("writing to /opt and /usr/local needs root")
+    yield folders
+    for folder in folders:
+        shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+@needs_compiler
+@pytest.mark.parametrize("engine", ENGINES)
+def test_libraries_below_opt_and_usr_local(
+    tmp_path: Path, folders_of_the_system: list[Path], bare_environment: Path, engine: str
+) -> None:
+    """One finds the other by its RPATH; a replay has them where they were, although this machine has not."""
+    (tmp_path / "train.py").write_text("import ctypes, sys; print(ctypes.CDLL(sys.argv[1]).shift(7))")
+    opt, local = folders_of_the_system
+    compile_library(local, "dep", "int dep(int x) { return x + 100; }")
+    source = "int dep(int); int shift(int x) { return dep(x) + 1; }"
+    named = compile_library(opt, "named", source, f"-L{local}", "-ldep", f"-Wl,-rpath,{local}")
+    words = ("freeze", "--offline", "--", "python", "train.py", str(opt / "libnamed.so"))
+    done = run(*words, cwd=tmp_path, path=[bare_environment])
+    assert done.returncode == 0, done.stdout + done.stderr
+    lock = yaml.safe_load((tmp_path / "envfreeze.lock").read_text())
+    assert str(named) in {entry["path"] for entry in lock["system"]["files"]}
+    for folder in folders_of_the_system:
+        shutil.rmtree(folder.parent)
+    done = run("replay", "--engine", engine, "--require", "identical", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    replays = sorted((tmp_path / ".envfreeze" / "runs").iterdir())
+    assert (replays[-1] / "stdout").read_text() == "108\n"
