@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,15 @@ def engine_problem() -> str | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("engine"):
+        if item.get_closest_marker("engine") or item.get_closest_marker("podman"):
             # One at a time: Docker 20.10's BuildKit has been seen to panic ("failed to get edge") when one
             # of two builds at the same time is cancelled, and that ends the engine for everybody.
             item.add_marker(pytest.mark.xdist_group("engine"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("podman") and shutil.which("podman") is None:
+        pytest.skip("no podman")
     if item.get_closest_marker("engine") and engine_problem() is not None:
         if os.environ.get("ENVFREEZE_REQUIRE_ENGINE") == "1":
             pytest.fail(f"a Docker engine is required: {engine_problem()}", pytrace=False)

@@ -12,7 +12,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from envfreeze.bundle.archive import Member
 from envfreeze.errors import EnvironmentFailure
@@ -20,6 +20,10 @@ from envfreeze.files import CHUNK
 from envfreeze.progress import Progress
 from envfreeze.records.recipe import Recipe
 from envfreeze.store import Store
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.images import Image
 
 _OCI = "application/vnd.oci.image"
 
@@ -34,20 +38,15 @@ def image_members(
 
     Raises:
         InputError: the recipe cannot be built.
-        EnvironmentFailure: there is no Docker engine, or it failed.
+        EnvironmentFailure: there is no engine with images, or it failed.
     """
-    from envfreeze.engines import choose
-    from envfreeze.engines._docker_client import connect
+    from envfreeze.engines._container_engine import preferred
 
-    image = choose("docker").build(recipe, store, progress=progress)
+    engine = preferred()
+    image = engine.build(recipe, store, progress=progress)
     progress.step(f"saving the image {image.reference}")
     saved.mkdir(parents=True)
-    client = connect()
-    try:
-        stream = client.images.get(image.reference).save(named=True)
-        layout(_Chunks(stream), saved, image.reference)
-    finally:
-        client.close()
+    layout(_Chunks(engine.save(image)), saved, image.reference)
     for path in sorted(saved.rglob("*")):
         if path.is_file():
             name = f"{folder}/{path.relative_to(saved)}"
@@ -167,7 +166,7 @@ def _digest(path: Path) -> str:
     return path.name if path.parent.name == "sha256" else sha256(path)
 
 
-def load(folder: Path, recipe: Recipe, *, progress: Progress) -> bool:
+def load(client: DockerClient, folder: Path, recipe: Recipe, *, progress: Progress) -> bool:
     """Give the engine the image that a bundle holds; False when it is not the recipe's.
 
     Raises:
@@ -179,11 +178,9 @@ def load(folder: Path, recipe: Recipe, *, progress: Progress) -> bool:
     from requests.exceptions import RequestException
 
     from envfreeze.engines._docker_build import is_built
-    from envfreeze.engines._docker_client import connect
 
     progress.step("loading the image of the bundle")
     reader, writer = _pipe()
-    client = connect()
     try:
         import threading
 
@@ -196,13 +193,24 @@ def load(folder: Path, recipe: Recipe, *, progress: Progress) -> bool:
         sender = threading.Thread(target=send, daemon=True)
         sender.start()
         with io.BufferedReader(reader) as stream:
-            client.images.load(stream)
+            loaded = client.images.load(stream)
         sender.join()
-        return is_built(client, recipe)
+        return is_built(client, recipe) or _renamed(client, loaded, recipe)
     except (DockerException, RequestException, OSError) as error:
         raise EnvironmentFailure(f"the engine refuses the image of the bundle: {error}.") from error
-    finally:
-        client.close()
+
+
+def _renamed(client: DockerClient, loaded: list[Image], recipe: Recipe) -> bool:
+    """Podman reads the OCI layout first, and takes an image's tag in there for its whole name."""
+    from envfreeze.engines._docker_build import LABEL, is_built, tag
+
+    for image in loaded:
+        if image.labels.get(LABEL) == recipe.environment_id:
+            other = tuple(image.tags)
+            image.tag(*tag(recipe).split(":"))
+            for name in other:
+                client.images.remove(name)
+    return is_built(client, recipe)
 
 
 def _pipe() -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 LABEL = "envfreeze.environment-id"
+DOCKER_HUB = "docker.io/library"
+"""What a name without a registry means to Docker; Podman's command line would say ``localhost``."""
 _KEPT_LINES = 400
 _STEP = re.compile(r"^#\d+ (?:\d+\.\d+ )?")
 
@@ -70,28 +72,41 @@ def build(
     """
     started = time.monotonic()
     replaced = _image_id(client, recipe)
-    program = None if connection.podman else buildkit_client(os.environ.get("PATH", ""))
+    builder = _builder(connection)
     with store.temporary() as folder:
         context, secrets = folder / "context", folder / "secrets"
         context.mkdir()
         secrets.mkdir(mode=0o700)
-        write_context(recipe, store, context, buildkit=program is not None)
+        write_context(recipe, store, context, buildkit=builder is not None)
+        if connection.podman:
+            _qualify_base(recipe, context / "Dockerfile")
         if recipe.conda is not None:
             _conda_packages.fetch(recipe.conda, store, context / BUILD / "conda", progress=progress)
         notes: tuple[str, ...] = ()
-        if program is not None:
-            _with_buildkit(program, client, connection, recipe, context, secrets, progress, force=force)
+        if builder is not None:
+            _with_mounts(builder, client, recipe, context, secrets, progress, force=force)
         else:
             notes = ("built without BuildKit: no client of Docker with buildx is on the PATH",)
             _with_classic_builder(client, recipe, context, progress, force=force)
     _remove_replaced(client, recipe, replaced)
     return Image(
-        engine="docker",
+        engine=connection.engine,
         reference=tag(recipe),
         environment_id=recipe.environment_id,
         built=True,
         duration=round(time.monotonic() - started, 3),
         notes=notes,
+    )
+
+
+def _qualify_base(recipe: Recipe, dockerfile: Path) -> None:
+    """Podman asks at a terminal, or refuses, when a base image has no registry in its name."""
+    from envfreeze.engines._podman import qualified
+
+    text = dockerfile.read_text(encoding="utf-8")
+    start = f"\nFROM {recipe.base.reference}"
+    dockerfile.write_text(
+        text.replace(start, f"\nFROM {qualified(recipe.base.reference)}", 1), encoding="utf-8"
     )
 
 
@@ -142,10 +157,30 @@ def _ask(*command: str) -> str:
     return answer.stdout if answer.returncode == 0 else ""
 
 
-def _with_buildkit(
-    program: str,
+class _Builder(NamedTuple):
+    """A program that builds with mounts for secrets and caches, and its variables."""
+
+    engine: str
+    command: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def _builder(connection: Connection) -> _Builder | None:
+    if connection.builder:
+        from envfreeze.engines._podman import build_variables
+
+        return _Builder(connection.engine, connection.builder, build_variables())
+    program = None if connection.podman else buildkit_client(os.environ.get("PATH", ""))
+    if program is None:
+        return None
+    environment = {name: value for name, value in os.environ.items() if name != "DOCKER_CONTEXT"}
+    environment |= {"DOCKER_BUILDKIT": "1", "DOCKER_HOST": connection.host, "BUILDX_BUILDER": "default"}
+    return _Builder("docker", (program, "build", "--progress", "plain"), environment)
+
+
+def _with_mounts(
+    builder: _Builder,
     client: DockerClient,
-    connection: Connection,
     recipe: Recipe,
     context: Path,
     secrets: Path,
@@ -157,16 +192,14 @@ def _with_buildkit(
     mounts = _docker_secrets.write_secrets(secrets, recipe.requirements, pip)
     if not _docker_secrets.has_own_index(pip):
         _lend_uv(client, recipe, context)
-    command = [program, "build", "--progress", "plain", "--tag", tag(recipe)]
+    command = [*builder.command, "--tag", f"{DOCKER_HUB}/{tag(recipe)}"]
     for name, path in mounts.items():
         command += ["--secret", f"id={name},src={path}"]
     if force:
         command.append("--no-cache")
-    environment = {name: value for name, value in os.environ.items() if name != "DOCKER_CONTEXT"}
-    environment |= {"DOCKER_BUILDKIT": "1", "DOCKER_HOST": connection.host, "BUILDX_BUILDER": "default"}
-    status, lines = _follow([*command, str(context)], environment, progress)
+    status, lines = _follow([*command, str(context)], builder.environment, progress)
     if status != 0:
-        raise _docker_errors.explain(lines, recipe.base.reference)
+        raise _docker_errors.explain(lines, recipe.base.reference, builder.engine)
     if not is_built(client, recipe):
         raise EnvironmentFailure("the builder ended well, and yet the engine has no such image.")
 

@@ -1,4 +1,4 @@
-"""Finding a Docker engine (or Podman's compatible socket), and words for why there is none."""
+"""Finding a Docker engine, and words for why there is none."""
 
 from __future__ import annotations
 
@@ -30,13 +30,20 @@ class Connection(NamedTuple):
     """Its address, as in ``DOCKER_HOST``."""
     version: str
     podman: bool
+    builder: tuple[str, ...] = ()
+    """Start of the command line that builds for this engine; empty: to be found."""
+
+    @property
+    def engine(self) -> str:
+        """Its name in records."""
+        return "podman" if self.podman else "docker"
 
 
 def connection() -> Connection | Unavailable:
-    """The first engine that answers: ``DOCKER_HOST``, the current context, Docker's socket, Podman's."""
+    """The first engine that answers: ``DOCKER_HOST``, the current context, Docker's socket."""
     problems = []
     for host in dict.fromkeys(_hosts()):
-        answer = _try(host)
+        answer = try_host(host)
         if isinstance(answer, Connection):
             return answer
         problems.append(answer)
@@ -56,9 +63,6 @@ def _hosts() -> Iterator[str]:
     except Exception:  # noqa: S110 - a broken ~/.docker must not hide the engine
         pass
     yield "unix:///var/run/docker.sock"
-    for folder in (os.environ.get("XDG_RUNTIME_DIR"), "/run"):
-        if folder and Path(folder, "podman/podman.sock").exists():
-            yield f"unix://{folder}/podman/podman.sock"
 
 
 def _client(host: str, timeout: float | None) -> DockerClient:
@@ -70,7 +74,8 @@ def _client(host: str, timeout: float | None) -> DockerClient:
     return docker.DockerClient.from_env(environment=environment, timeout=timeout)  # type: ignore[arg-type]
 
 
-def _try(host: str) -> Connection | Unavailable:
+def try_host(host: str) -> Connection | Unavailable:
+    """The engine behind an address, if it answers within ``QUICK`` seconds."""
     from docker.errors import DockerException
     from requests.exceptions import RequestException
 
@@ -108,13 +113,17 @@ def _in_words(host: str, error: Exception) -> Unavailable:
     )
 
 
-def connect(timeout: float | None = None) -> DockerClient:
-    """A client of the engine that ``connection`` found; each answer may take ``timeout`` seconds (None: any).
+def connect(timeout: float | None = None, found: Connection | Unavailable | None = None) -> DockerClient:
+    """A client of the engine that was found, or of Docker.
+
+    Args:
+        timeout: seconds that each answer may take; None: any time.
+        found: None looks for Docker.
 
     Raises:
         EnvironmentFailure: there is no engine.
     """
-    found = connection()
+    found = found or connection()
     if isinstance(found, Unavailable):
         raise EnvironmentFailure(found.why, hint=found.mend)
     from docker.errors import DockerException

@@ -44,7 +44,26 @@ _PATTERNS = (
 )
 
 
-def explain(lines: Sequence[str], base: str) -> EnvfreezeError:
+_OF_PODMAN = (
+    ("Start it again (sudo systemctl start docker) and repeat", "Repeat"),
+    (
+        "network of the Docker engine, its proxy settings and registry mirrors",
+        "network and registries.conf(5)",
+    ),
+    ("the Docker engine", "Podman"),
+    ("docker ", "podman "),
+    ("Docker cannot", "Podman cannot"),
+)
+
+
+def said_of(engine: str, text: str) -> str:
+    """A sentence on Docker as one on the engine that it is about."""
+    for docker, podman in _OF_PODMAN if engine == "podman" else ():
+        text = text.replace(docker, podman)
+    return text
+
+
+def explain(lines: Sequence[str], base: str, engine: str = "docker") -> EnvfreezeError:
     """The failure that the builder's output tells of; ``base`` is the base image.
 
     Docker's own failures come first, then those of the installer inside.
@@ -54,7 +73,7 @@ def explain(lines: Sequence[str], base: str) -> EnvfreezeError:
     text = "\n".join(lines)
     for pattern, sentence, hint in _PATTERNS:
         if re.search(pattern, text, re.MULTILINE):
-            return EnvironmentFailure(sentence.format(base=base), hint=hint)
+            return EnvironmentFailure(said_of(engine, sentence).format(base=base), hint=said_of(engine, hint))
     return explain_installer(text) or EnvironmentFailure(
         f"the image could not be built: {_last(lines)}",
         hint="Run again with -v for all that the builder said.",
@@ -64,5 +83,6 @@ def explain(lines: Sequence[str], base: str) -> EnvfreezeError:
 def _last(lines: Sequence[str]) -> str:
     """The most telling of the last lines."""
     told = [line.strip() for line in lines if line.strip() and set(line.strip()) != {"-"}]
+    told = [line for line in told if not line.startswith("Error: building at STEP")] or told
     errors = [line for line in told if re.match(r"(?i)(error|e:|fatal)", line)]
     return (errors or told or ["the builder said nothing."])[-1]

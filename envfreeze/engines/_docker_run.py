@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from envfreeze.determinism import _force
+from envfreeze.engines import _podman_run
 from envfreeze.engines._archive import pack, unpack_outputs
 from envfreeze.engines._docker_gpus import explained, gpu_options
+from envfreeze.engines._docker_errors import said_of
 from envfreeze.engines._docker_layout import Layout, home_of, layout
+from envfreeze.engines._podman_run import PODMAN
 from envfreeze.engines._tapes import (
     STATE,
     brought,
@@ -66,6 +69,8 @@ def run(
     try:
         remove_stale(client)
         carrier = _carrier(client, image, _volumes(place, job), made)
+        if image.engine == PODMAN:
+            _podman_run.settle(carrier)
         # Docker sets a volume's own owner only from above, and Podman fills it only from within.
         carrier.put_archive("/", pack("/", _volumes(place, job), {}, store, owner=USER))
         for volume in place.volumes:
@@ -74,6 +79,9 @@ def run(
             _bring_tapes(carrier, job)
         worker = _worker(client, image, job, place, carrier, made)
         ended = _run_worker(client, worker, job, folder, progress)
+        if image.engine == PODMAN:
+            status, more = _podman_run.as_docker_says(client, ended.status, job, folder)
+            ended = ended._replace(status=status, notes=ended.notes + more)
         notes = place.notes + ended.notes + _take_outputs(carrier, place, store, folder)
         left, tape_notes, said = _take_tape_state(carrier, job, folder)
         return JobResult(
@@ -149,7 +157,7 @@ def _worker(
     if limits.memory:
         options |= {"mem_limit": limits.memory, "memswap_limit": limits.memory}
     # Open to all, as Podman knows no owner here; nobody else is in the container.
-    open_to_all = "exec,nosuid,nodev,mode=1777"
+    open_to_all = "exec,nosuid,nodev,mode=1777" + (_podman_run.EMPTY if image.engine == PODMAN else "")
     in_memory = dict.fromkeys(place.temporary, open_to_all)
     home = home_of(job)
     if not any(volume == home or home.startswith(f"{volume}/") for volume in place.volumes):
@@ -345,17 +353,21 @@ def _in_words(error: Exception, image: Image) -> EnvironmentFailure:
     text = str(getattr(error, "explanation", None) or error)
     if said := explained(text):
         return said
+
+    def failure(sentence: str, hint: str = "") -> EnvironmentFailure:
+        return EnvironmentFailure(said_of(image.engine, sentence), hint=said_of(image.engine, hint))
+
     if isinstance(error, ImageNotFound):
-        return EnvironmentFailure(
-            f"the image {image.reference} is not there any more.", hint="Make it again with: envfreeze build"
+        return failure(
+            f"the image {image.reference} is not there any more.", "Make it again with: envfreeze build"
         )
     if "no space left" in text.lower():
-        return EnvironmentFailure(
-            "the disk of the Docker engine is full.", hint="Free some space, e.g. with: docker system prune"
+        return failure(
+            "the disk of the Docker engine is full.", "Free some space, e.g. with: docker system prune"
         )
     if not isinstance(error, APIError):
-        return EnvironmentFailure(
+        return failure(
             "the Docker engine went away during the run.",
-            hint="Start it again (sudo systemctl start docker) and repeat the command.",
+            "Start it again (sudo systemctl start docker) and repeat the command.",
         )
-    return EnvironmentFailure(f"Docker cannot run the command: {text}.")
+    return failure(f"Docker cannot run the command: {text}.")

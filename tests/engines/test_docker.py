@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from envfreeze.engines import _docker_build, _docker_run
+from envfreeze.engines import Engine, _docker_build, _docker_run
 from envfreeze.engines._docker_client import Connection, connect, connection
 from envfreeze.engines.docker import ENGINE
 from envfreeze.errors import EnvironmentFailure, InputError
@@ -87,8 +87,8 @@ def image(store: Store) -> Image:
 class Runner:
     """Runs Python code in the image and keeps what came out."""
 
-    def __init__(self, image: Image, store: Store, folder: Path) -> None:
-        self.image, self.store, self.folder = image, store, folder
+    def __init__(self, image: Image, store: Store, folder: Path, engine: Engine = ENGINE) -> None:
+        self.image, self.store, self.folder, self.engine = image, store, folder, engine
 
     def __call__(
         self,
@@ -104,7 +104,7 @@ class Runner:
         settings.setdefault("directory", project)
         job = Job(command=("python", "-c", code), project=project, files=entries, **settings)  # type: ignore[arg-type]
         (self.folder / "outputs").mkdir(exist_ok=True)
-        return ENGINE.run(self.image, job, self.store, self.folder, progress=Silent())
+        return self.engine.run(self.image, job, self.store, self.folder, progress=Silent())
 
     @property
     def stdout(self) -> str:
