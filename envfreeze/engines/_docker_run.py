@@ -22,8 +22,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from envfreeze.determinism import _force
 from envfreeze.engines import _podman_run
 from envfreeze.engines._archive import pack, unpack_outputs
-from envfreeze.engines._docker_gpus import explained, gpu_options
 from envfreeze.engines._docker_errors import said_of
+from envfreeze.engines._docker_gpus import explained, gpu_options
 from envfreeze.engines._docker_layout import Layout, home_of, layout
 from envfreeze.engines._podman_run import PODMAN
 from envfreeze.engines._tapes import (
