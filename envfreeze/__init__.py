@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from envfreeze.errors import EnvfreezeError, EnvironmentFailure, InputError
+    from envfreeze.freezing import freeze
     from envfreeze.records.comparison import Comparison
     from envfreeze.records.lock import Lock
     from envfreeze.records.run import Image, Run
     from envfreeze.records.verdict import Verdict
     from envfreeze.sweeps.run import sweep
-    from envfreeze.workflow import build, diff, freeze, replay
+    from envfreeze.workflow import build, diff, replay
 
 __version__ = "0.1.0"
 
@@ -56,7 +57,7 @@ _HOME = {
     "Verdict": "records.verdict",
     "build": "workflow",
     "diff": "workflow",
-    "freeze": "workflow",
+    "freeze": "freezing",
     "replay": "workflow",
     "sweep": "sweeps.run",
 }

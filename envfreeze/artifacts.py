@@ -55,8 +55,8 @@ def pack(
     """
     from envfreeze.bundle import pack as packing
     from envfreeze.bundle.options import Options
+    from envfreeze.recipe import recipe_of
     from envfreeze.secrets import parse_allowed
-    from envfreeze.workflow import recipe_of
 
     path = lockfile.locate(Path(lock_path).absolute())
     target = Path(output) if output is not None else packing.default_name(path)

@@ -154,3 +154,9 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T], *, workers: int 
 def user_cache() -> Path:
     """Where this user's caches of envfreeze lie, by the XDG base directory specification."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "envfreeze"
+
+
+def absolute(path: Path | str) -> Path:
+    """The absolute path without ``..``; links are followed only where that needs it."""
+    path = Path(path).absolute()
+    return path.resolve() if ".." in path.parts else path

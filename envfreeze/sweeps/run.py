@@ -90,7 +90,7 @@ def sweep(
     from envfreeze.engines import choose
     from envfreeze.gpus import granted, parse, with_gpus
     from envfreeze.jobs import job_for, playable
-    from envfreeze.workflow import recipe_of
+    from envfreeze.recipe import recipe_of
 
     progress = progress or Silent()
     if not 1 <= count <= MAX_RUNS:

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from envfreeze.bundle.environments import united
+from envfreeze.recipe import recipe_of
 from envfreeze.records.environment import Interpreter, System, SystemPackage
 from envfreeze.records.files import FileEntry
 from envfreeze.records.lock import Lock
 from envfreeze.records.recipe import BaseImage
-from envfreeze.workflow import recipe_of
 
 A, B = "a" * 64, "b" * 64
 HERE = Path("/here")

@@ -21,6 +21,7 @@ from envfreeze import workflow
 from envfreeze.observer import inject
 from envfreeze.records.lock import Lock
 from envfreeze.records.settings import Profile
+from envfreeze.store import Store
 
 from ._real_programs import NOTEBOOK_CELLS, PROGRAMS
 
@@ -146,7 +147,7 @@ def test_two_strict_freezes_make_the_same_bits(project_of: dict[str, Path], name
         (project / "main.py").write_text(textwrap.dedent(code))
         lock = freeze(project, environment, ["python", "main.py"], "strict")
         assert lock.run is not None
-        entries = workflow.Store(project).entries(lock.run.outputs, what="outputs")
+        entries = Store(project).entries(lock.run.outputs, what="outputs")
         found = {entry.path: entry.sha256 for entry in entries} | {"<stdout>": lock.run.stdout.sha256}
         made.append({path: found[path] for path in STRICT[name] or found})
         assert not [setting for setting in lock.run.settings if setting.in_force == "no"]

@@ -18,6 +18,7 @@ from envfreeze.observer import inject
 from envfreeze.records.environment import Interpreter, Package
 from envfreeze.records.lock import Lock
 from envfreeze.records.settings import Setting
+from envfreeze.store import Store
 
 needs_shim = pytest.mark.skipif(inject.shim() is None, reason="this installation has no shim")
 ENGINES = [pytest.param("local"), pytest.param("docker", marks=pytest.mark.engine)]
@@ -164,7 +165,7 @@ def test_calls_are_made_after_the_import_in_children_too_and_read_back(project: 
     """
     lock = freeze(project, code, python, profile="strict", seed=7)
     assert lock.run is not None
-    printed = (workflow.Store(project).root / "objects").rglob(lock.run.stdout.sha256[2:])
+    printed = (Store(project).root / "objects").rglob(lock.run.stdout.sha256[2:])
     assert next(printed).read_text() == "seeded 7\nTrue [True]\n" * 2
     found = {setting.variable: (setting.in_force, setting.found) for setting in lock.run.settings}
     assert found["torch.manual_seed"] == ("yes", "called")

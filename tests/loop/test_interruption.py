@@ -196,7 +196,7 @@ def images_of(project: Path) -> list[str]:
     """Images of the lock's environment."""
     import docker
 
-    from envfreeze.workflow import recipe_of
+    from envfreeze.recipe import recipe_of
 
     identity = recipe_of(lockfile.read(project / "envfreeze.lock")).environment_id
     client = docker.from_env()
