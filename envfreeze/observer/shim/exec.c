@@ -113,7 +113,7 @@ static void note_found(const char *file) {
 static void note_descriptor(int descriptor) {
   char link[64], path[4096];
   snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-  ssize_t length = syscall(SYS_readlink, link, path, sizeof path - 1);
+  ssize_t length = syscall(SYS_readlinkat, AT_FDCWD, link, path, sizeof path - 1);
   path[length > 0 ? length : 0] = 0;
   note(path);
 }

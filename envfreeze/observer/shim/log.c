@@ -257,7 +257,7 @@ static void introduce(void) {
   snprintf(text, sizeof text, "%ld %ld", (long)syscall(SYS_getpid), (long)syscall(SYS_getppid));
   append(STARTED, text);
   if (!on) return;
-  ssize_t length = syscall(SYS_readlink, "/proc/self/exe", text, sizeof text - 1);
+  ssize_t length = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", text, sizeof text - 1);
   if (length > 0) {
     text[length] = 0;
     append(PROGRAM, text);

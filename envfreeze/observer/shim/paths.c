@@ -35,7 +35,7 @@ int absolute(int directory, const char *path, char *buffer, size_t size) {
       length = syscall(SYS_getcwd, folder, size - used) - 1;
     } else {
       snprintf(link, sizeof link, "/proc/self/fd/%d", directory);
-      length = syscall(SYS_readlink, link, folder, size - used - 1);
+      length = syscall(SYS_readlinkat, AT_FDCWD, link, folder, size - used - 1);
     }
     if (length <= 0 || *folder != '/') return 0; /* it was deleted, or lies in another root */
     used += length > 1 ? (size_t)length : 0;
