@@ -126,6 +126,12 @@ def test_request_to_docker(wanted: Gpus, count: int, names: list[str]) -> None:
     assert "gpu" in request["Capabilities"][0] and "graphics" not in request["Capabilities"][0]
 
 
+def test_podman_would_pass_over_the_request() -> None:
+    with pytest.raises(EnvironmentFailure, match="podman"):
+        _docker_gpus.gpu_options(Client("crun"), Gpus(), "podman")  # type: ignore[arg-type]
+    assert _docker_gpus.gpu_options(Client("crun"), None, "podman") == {}  # type: ignore[arg-type]
+
+
 def test_devices_of_amd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpus, "_AMD", ("/nonexistent/kfd",))
     with pytest.raises(EnvironmentFailure, match="no AMD GPU"):

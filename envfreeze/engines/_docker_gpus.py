@@ -21,11 +21,13 @@ _REFUSED = re.compile(
 )
 
 
-def gpu_options(client: DockerClient, gpus: Gpus | None) -> dict[str, Any]:
+def gpu_options(client: DockerClient, gpus: Gpus | None, engine: str = "docker") -> dict[str, Any]:
     """Arguments of ``containers.create``.
 
     Raises:
-        EnvironmentFailure: this machine has no AMD GPU, where one is asked for.
+        EnvironmentFailure: this machine has no AMD GPU, where one is asked for, or Podman is to give one of
+            NVIDIA's, as its service passes over the request without a word
+            (https://github.com/podman-container-tools/podman/issues/19338).
     """
     if gpus is None:
         # As the default runtime, NVIDIA's gives GPUs to every image that asks by a variable.
@@ -33,6 +35,11 @@ def gpu_options(client: DockerClient, gpus: Gpus | None) -> dict[str, Any]:
         return {"runtime": "runc"} if "nvidia" in default else {}
     if gpus.vendor == "amd":
         return _of_amd(gpus)
+    if engine == "podman":
+        raise EnvironmentFailure(
+            "the engine podman cannot be asked for NVIDIA GPUs.",
+            hint="Use --engine docker or --engine local.",
+        )
     from docker.types import DeviceRequest
 
     # The engine takes either a count, of which -1 means all, or names.

@@ -162,7 +162,7 @@ def _worker(
     home = home_of(job)
     if not any(volume == home or home.startswith(f"{volume}/") for volume in place.volumes):
         in_memory[home] = open_to_all
-    options |= gpu_options(client, job.gpus)
+    options |= gpu_options(client, job.gpus, image.engine)
     command, variables = _command(job, place), _variables(job)
     if is_equipped(job):
         taped, more = playing(job, command, _TAPES, job.project)

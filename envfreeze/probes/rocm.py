@@ -16,6 +16,8 @@ from envfreeze.records.environment import Gpu, GpuLibrary, Rocm
 
 NODES = Path("/sys/class/kfd/kfd/topology/nodes")
 """One folder a processor and GPU; the compute driver's own list (kfd_topology.c)."""
+CARDS = Path("/sys/class/drm")
+"""What amdgpu says of each card: ``product_name`` of its FRU, ``current_compute_partition`` (MI300; SPX is whole)."""
 DRIVER = Path("/sys/module/amdgpu/version")
 """There with AMD's own driver package; the kernel's driver has the kernel's version."""
 
@@ -63,12 +65,22 @@ def _gpus() -> Iterator[Gpu]:
     for node in sorted(nodes, key=lambda path: int(path.name)):
         if _text(node / "gpu_id").strip() in ("", "0"):
             continue
-        architecture = _architecture(_facts(node / "properties").get("gfx_target_version", 0))
+        facts = _facts(node / "properties")
+        architecture = _architecture(facts.get("gfx_target_version", 0))
+        card = CARDS / f"renderD{facts.get('drm_render_minor', 0)}" / "device"
         banks = (_facts(path) for path in sorted(node.glob("mem_banks/*/properties")))
         # Heap types 1 and 2 are the GPU's own memory, seen by the processor or not (kfd_sysfs.h).
         memory = sum(bank.get("size_in_bytes", 0) for bank in banks if bank.get("heap_type") in (1, 2))
-        model = _text(node / "name").strip() or architecture
-        yield Gpu(model=model, memory=memory, compute_capability=architecture)
+        model = _text(card / "product_name").strip() or _text(node / "name").strip() or architecture
+        partition = _text(card / "current_compute_partition").strip()
+        divided = partition not in ("", "SPX")
+        yield Gpu(
+            model=model,
+            memory=memory,
+            compute_capability=architecture,
+            mig="enabled" if divided else "disabled" if partition else "",
+            instances=(partition,) if divided else (),
+        )
 
 
 def _architecture(version: int) -> str:

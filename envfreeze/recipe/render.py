@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import envfreeze
+from envfreeze import gpus
 from envfreeze.recipe import _conda, base_image, quote
 from envfreeze.recipe._conda import conda_recipe, without_conda
 from envfreeze.recipe.command import portable
@@ -121,6 +122,7 @@ def _dockerfile(
         buildkit=buildkit,
         name="frozen",
         base=base,
+        gpus=bool(gpus.recorded(lock)),
         cuda=stage,
         musl=musl,
         system_packages=system.packages,

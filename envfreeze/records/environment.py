@@ -184,9 +184,9 @@ class Gpu(Record):
     memory: Bytes = 0
     compute_capability: str = ""
     mig: Literal["enabled", "disabled", ""] = ""
-    """Whether it is divided (Multi-Instance GPU); empty where it cannot be, or the driver does not say."""
+    """Whether it is divided (Multi-Instance GPU; AMD's compute partitions); empty where it cannot be."""
     instances: tuple[str, ...] = ()
-    """Profiles of its MIG devices, for example ``3g.40gb``: compute slices and memory."""
+    """Profiles of its MIG devices, for example ``3g.40gb``: compute slices and memory; ``CPX`` with AMD."""
 
 
 class GpuLibrary(Record):

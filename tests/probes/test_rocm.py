@@ -12,12 +12,16 @@ from envfreeze.probes import Target, rocm
 from envfreeze.records.environment import Gpu
 
 
-def node(folder: Path, number: int, *, gpu_id: int, version: int, name: str, memory: int = 0) -> None:
+def node(
+    folder: Path, number: int, *, gpu_id: int, version: int, name: str, memory: int = 0, minor: int = 0
+) -> None:
     here = folder / str(number)
     (here / "mem_banks" / "0").mkdir(parents=True)
     (here / "gpu_id").write_text(f"{gpu_id}\n")
     (here / "name").write_text(f"{name}\n")
-    (here / "properties").write_text(f"cpu_cores_count 0\nsimd_count 440\ngfx_target_version {version}\n")
+    (here / "properties").write_text(
+        f"cpu_cores_count 0\nsimd_count 440\ngfx_target_version {version}\ndrm_render_minor {minor}\n"
+    )
     bank = f"heap_type 1\nsize_in_bytes {memory}\nflags 0\n"
     (here / "mem_banks" / "0" / "properties").write_text(bank)
 
@@ -32,6 +36,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "version").write_text("6.7.0\n")
     monkeypatch.setattr(rocm, "NODES", nodes)
     monkeypatch.setattr(rocm, "DRIVER", tmp_path / "version")
+    monkeypatch.setattr(rocm, "CARDS", tmp_path / "cards")
     return tmp_path
 
 
@@ -53,6 +58,19 @@ def test_gpus_and_driver(machine: Path) -> None:
         Gpu(model="gfx1100", memory=24 << 30, compute_capability="gfx1100"),
     )
     assert value.driver == "6.7.0"
+
+
+def test_names_and_partitions_of_server_cards(machine: Path) -> None:
+    node(machine / "nodes", 11, gpu_id=9, version=90402, name="gfx942", memory=192 << 30, minor=130)
+    card = machine / "cards" / "renderD130" / "device"
+    card.mkdir(parents=True)
+    (card / "product_name").write_text("AMD Instinct MI300X\n")
+    (card / "current_compute_partition").write_text("SPX\n")
+    gpu = rocm.inspect(target(machine)).value.gpus[-1]
+    assert (gpu.model, gpu.mig, gpu.instances) == ("AMD Instinct MI300X", "disabled", ())
+    (card / "current_compute_partition").write_text("CPX\n")
+    gpu = rocm.inspect(target(machine)).value.gpus[-1]
+    assert (gpu.compute_capability, gpu.mig, gpu.instances) == ("gfx942", "enabled", ("CPX",))
 
 
 def test_libraries_as_loaded_count_for_more_than_what_torch_was_built_with(machine: Path) -> None:

@@ -14,6 +14,7 @@ from envfreeze.records.environment import (
     CondaEnvironment,
     CondaPackage,
     Cuda,
+    Gpu,
     GpuLibrary,
     Interpreter,
     System,
@@ -79,6 +80,18 @@ def test_wheels_that_carry_cuda_need_no_other_image() -> None:
     assert (base.reference, base.cuda, gaps) == ("python:3.11.7-slim-bookworm", None, ())
     assert base.why.endswith("; CUDA comes with its packages (nvidia-cublas-cu12 12.4.5.8)")
     assert base.why in render(lock(WHEEL), base).dockerfile
+
+
+def test_dockerfile_says_that_a_gpu_was_used() -> None:
+    made = lock(WHEEL)
+    base, _ = choose(made, None)
+    assert "--gpus" not in render(made, base).dockerfile
+    assert made.cuda is not None
+    cuda = msgspec.structs.replace(made.cuda, gpus=(Gpu(model="H100"),))
+    text = render(msgspec.structs.replace(made, cuda=cuda), base).dockerfile
+    assert "# The run used a GPU: add --gpus all" in text
+    made = msgspec.structs.replace(made, cuda=msgspec.structs.replace(cuda, used=False))
+    assert "--gpus" not in render(made, base).dockerfile
 
 
 def test_no_cuda_at_all() -> None:
