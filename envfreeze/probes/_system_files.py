@@ -67,7 +67,11 @@ def keep(unowned: Iterable[str], target: Target, *, managed: bool) -> SystemFile
     store.create()
     entries, gaps = store_files(taken, "/", store, what="the file", classes=plain(), follow=True)
     entries = [entry for entry in entries if entry.sha256 is not None]
-    links = [FileEntry(path=path, link=link) for path, link in names.items() if link is not None]
+    links = [
+        FileEntry(path=path, link=link)
+        for path, link in names.items()
+        if link is not None and f"{path.rpartition('/')[0]}/{link}" not in left
+    ]
     why = f"is beyond the limit of {target.vendor_limit} bytes (see --vendor-limit)"
     gaps += named_gaps("a file of the system is not captured", left, why)
     files = tuple(sorted((*entries, *links), key=lambda entry: entry.path))

@@ -17,7 +17,7 @@ from envfreeze.records.environment import Gpu, GpuLibrary, Rocm
 NODES = Path("/sys/class/kfd/kfd/topology/nodes")
 """One folder a processor and GPU; the compute driver's own list (kfd_topology.c)."""
 CARDS = Path("/sys/class/drm")
-"""What amdgpu says of each card: ``product_name`` of its FRU, ``current_compute_partition`` (MI300; SPX is whole)."""
+"""What amdgpu says of each card: ``product_name``, ``current_compute_partition`` (of MI300; SPX is whole)."""
 DRIVER = Path("/sys/module/amdgpu/version")
 """There with AMD's own driver package; the kernel's driver has the kernel's version."""
 

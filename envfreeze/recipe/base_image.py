@@ -58,7 +58,7 @@ def choose(lock: Lock, engine: Engine | None) -> tuple[BaseImage, tuple[Gap, ...
             if exists:
                 chosen = candidate
                 break
-        digest = engine.base_digest(chosen.reference)
+        digest = engine.base_digest(chosen.reference) or None  # an image that was built here has none
     gaps = (Gap(what="base image", why=chosen.gap),) if chosen.gap else ()
     cuda = cuda_image.choose(lock, chosen.reference, engine)
     why = "; ".join(words for words in (chosen.why, cuda.words) if words)

@@ -64,7 +64,7 @@ def choose(lock: Lock, base: str, engine: Engine | None) -> Choice:
     folder = missing[0].path.rpartition("/")[0]
     image = CudaImage(
         reference=reference,
-        digest=engine.base_digest(reference) if engine is not None else None,
+        digest=(engine.base_digest(reference) or None) if engine is not None else None,
         why=f"The run loaded {names} of CUDA {lock.cuda.toolkit} from the system ({folder})",
     )
     words = f"CUDA is copied from {reference}, as the run loaded the system's"

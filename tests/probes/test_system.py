@@ -91,11 +91,12 @@ def test_libraries_of_no_package_are_kept_with_their_names(tmp_path: Path) -> No
 def test_files_of_the_system_beyond_the_limit_are_told(tmp_path: Path) -> None:
     for name, size in (("libsmall.so", 10), ("liblarge.so", 100)):
         (tmp_path / name).write_bytes(bytes(size))
+        (tmp_path / f"{name}.1").symlink_to(name)
     project = tmp_path / "project"
     project.mkdir()
     loaded = [str(tmp_path / name) for name in ("liblarge.so", "libsmall.so")]
     section = inspect(msgspec.structs.replace(target(project, *loaded), vendor_limit=50))
-    assert [Path(entry.path).name for entry in section.value.files] == ["libsmall.so"]
+    assert [Path(entry.path).name for entry in section.value.files] == ["libsmall.so", "libsmall.so.1"]
     assert ["liblarge.so" in gap.why and "--vendor-limit" in gap.why for gap in section.gaps] == [True]
 
 

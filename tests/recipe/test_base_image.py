@@ -61,6 +61,12 @@ def test_newer_release_before_older_one() -> None:
     assert gaps == ()
 
 
+def test_image_that_was_built_here_has_no_digest() -> None:
+    registry = Registry("python:3.11.7-slim-bookworm")
+    registry.base_digest = lambda reference: ""  # type: ignore[method-assign]
+    assert choose(lock(), registry)[0].digest is None  # type: ignore[arg-type]
+
+
 def test_other_patch_version_is_a_gap() -> None:
     base, gaps = choose(lock("3.11.99"), Registry("python:3.11-slim-bookworm"))  # type: ignore[arg-type]
     assert base.reference == "python:3.11-slim-bookworm"
