@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from envfreeze.bundle.texts import JobText, job_text
+from envfreeze.bundle.texts import JobText, job_text, texts
+from envfreeze.records.artifact import Bundle, BundledEnvironment, BundledExperiment
 
 SHELLS = [
     [path, *more] for name, *more in (("dash",), ("bash",), ("busybox", "sh")) if (path := shutil.which(name))
@@ -123,3 +124,35 @@ def test_folders_of_any_name_are_made_below_the_workspace(
     assert done.returncode == 0 and not done.stderr
     assert {found.name for found in tmp_path.iterdir()} == {"job.sh", "work"}
     assert (tmp_path / "work" / f"{word}x").is_dir() and (tmp_path / "work" / "second").is_dir()
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: Path(shell[0]).name)
+def test_run_sh_hands_on_what_a_bundle_says_of_its_environments(shell: list[str], tmp_path: Path) -> None:
+    digest = "a" * 64
+    environments = tuple(
+        BundledEnvironment(folder=f"environments/{word}", environment_id=digest, python=word)
+        for word in HOSTILE
+    )
+    experiments = tuple(
+        BundledExperiment(
+            name=f"e{number}", folder=f"experiments/e{number}", environment=environment.folder,
+            original_lock=digest, title=environment.python, command=(environment.python,),
+        )
+        for number, environment in enumerate(environments)
+    )  # fmt: skip
+    bundle = Bundle(
+        environments=environments, experiments=experiments, **dict.fromkeys(BUNDLE_TEXTS, HOSTILE[2])
+    )
+    script = texts(bundle, tmp_path).executable["run.sh"]
+    printed = "run_one() { printf '%s\\0' \"$@\"; }\nplace_results() { :; }\nplace_results\n"
+    script = script.replace("\nplace_results\n", f"\n{printed}", 1)
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    assert said(script, shell, folder) == [
+        word
+        for number, one in enumerate(environments)
+        for word in (f"e{number}", one.folder, f"envfreeze:{digest[:16]}", one.python)
+    ]
+
+
+BUNDLE_TEXTS = ("made_by", "title", "description", "license", "paper")
