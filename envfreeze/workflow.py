@@ -78,7 +78,8 @@ def replay(
         command: another command to run there; then nothing is compared with the original.
         engine: ``docker``, ``local`` or ``auto``.
         code: take the project's files from this folder as they are today, instead of the recorded ones.
-        limits: bounds on processor, memory and time.
+        limits: bounds on processor, memory, time and disk; a lock in a bundle has bounds on the last three
+            in any case.
         network: let the command use the network.
         gpus: ``all``, a number or ``device=0,2``: GPUs of this machine that the command may use when the
             recorded run used one, or when it is another command.
@@ -97,6 +98,7 @@ def replay(
         InputError: the lock or its store is unusable, or the lock records no run.
         EnvironmentFailure: the engine, the network or the disk failed.
     """
+    from envfreeze.bundle.limits import for_stranger
     from envfreeze.claims.use import for_replay
     from envfreeze.compare import Options as DefaultOptions
     from envfreeze.compare._policy import with_policy
@@ -116,6 +118,8 @@ def replay(
             hint="Give a command: envfreeze replay -- python train.py",
         )
     store = Store(path.parent)
+    if store.bundle is not None:
+        limits = for_stranger(limits, lock, store.root)
     given = absolute(claims) if claims is not None else None
     claimed = for_replay(lock, store, given, progress) if command is None else ()
     plays = playing(lock, store, profile, seed=seed, same_command=command is None)

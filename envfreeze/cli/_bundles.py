@@ -49,13 +49,20 @@ def agree_to_run(engine: str, *, yes: bool) -> None:
         InputError: nobody can be asked, and ``--yes`` was not given.
         click.Abort: the answer is no.
     """
-    from envfreeze.engines import choose
+    from envfreeze.engines import _local_sandbox, choose
 
     if yes or choose(engine).name != "local":
         return
+    if _local_sandbox.best().startswith("bubblewrap"):
+        files = (
+            "with a file system of their own by bubblewrap, and without the engine's filter of system calls"
+        )
+    else:
+        files = "with all of your files within their reach, as bubblewrap is not installed"
     words = (
-        "the engine local runs this bundle's programs as you, without network, with a file system of their "
-        "own where bubblewrap is installed, and on this machine's kernel and libraries"
+        "the engine local runs this bundle's programs as you, without network where it can be taken away, "
+        f"{files}, on this machine's kernel and libraries; what has to be built from source is built by its "
+        "own scripts, without any isolation"
     )
     if not sys.stdin.isatty():
         raise InputError(f"{words}.", hint="Add --yes when you trust the bundle, or use --engine docker.")

@@ -80,6 +80,7 @@ class _Positive(click.FloatRange):
 @GPUS
 @click.option("--timeout", type=_Positive(), help="Seconds until it is stopped.")
 @click.option("--memory", type=Size(), help="Memory limit, e.g. 4g.")
+@click.option("--disk", type=Size(), help="Limit on the disk that it takes, e.g. 20g.")
 @click.option("--cpus", type=_Positive(), help="Processor limit, e.g. 2.")
 @PROFILE
 @SEED
@@ -99,6 +100,7 @@ def replay(
     gpus: str | None,
     timeout: float | None,
     memory: int | None,
+    disk: int | None,
     cpus: float | None,
     profile: Profile,
     seed: int | None,
@@ -137,7 +139,7 @@ def replay(
         command=command,
         engine=engine,
         code=code,
-        limits=Limits(cpus=cpus, memory=memory, timeout=timeout),
+        limits=Limits(cpus=cpus, memory=memory, timeout=timeout, disk=disk),
         network=network,
         gpus=gpus,
         data=data,

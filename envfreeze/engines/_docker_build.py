@@ -84,7 +84,10 @@ def build(
             _conda_packages.fetch(recipe.conda, store, context / BUILD / "conda", progress=progress)
         notes: tuple[str, ...] = ()
         if builder is not None:
-            _with_mounts(builder, client, recipe, context, secrets, progress, force=force)
+            mounts = _docker_secrets.write_secrets(
+                secrets, recipe.requirements, of_this_machine(), stranger=store.bundle is not None
+            )
+            _with_mounts(builder, client, recipe, context, mounts, progress, force=force)
         else:
             notes = ("built without BuildKit: no client of Docker with buildx is on the PATH",)
             _with_classic_builder(client, recipe, context, progress, force=force)
@@ -183,14 +186,12 @@ def _with_mounts(
     client: DockerClient,
     recipe: Recipe,
     context: Path,
-    secrets: Path,
+    mounts: dict[str, Path],
     progress: Progress,
     *,
     force: bool,
 ) -> None:
-    pip = of_this_machine()
-    mounts = _docker_secrets.write_secrets(secrets, recipe.requirements, pip)
-    if not _docker_secrets.has_own_index(pip):
+    if not _docker_secrets.has_own_index(of_this_machine()):
         _lend_uv(client, recipe, context)
     command = [*builder.command, "--tag", f"{DOCKER_HUB}/{tag(recipe)}"]
     for name, path in mounts.items():

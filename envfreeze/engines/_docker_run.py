@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from envfreeze.determinism import _force
 from envfreeze.engines import _podman_run
 from envfreeze.engines._archive import pack, unpack_outputs
+from envfreeze.engines._docker_disk import Gauge
 from envfreeze.engines._docker_errors import said_of
 from envfreeze.engines._docker_gpus import explained, gpu_options
 from envfreeze.engines._docker_layout import Layout, home_of, layout
@@ -78,7 +79,7 @@ def run(
         if is_equipped(job):
             _bring_tapes(carrier, job)
         worker = _worker(client, image, job, place, carrier, made)
-        ended = _run_worker(client, worker, job, folder, progress)
+        ended = _run_worker(client, worker, carrier, job, folder, progress)
         if image.engine == PODMAN:
             status, more = _podman_run.as_docker_says(client, ended.status, job, folder)
             ended = ended._replace(status=status, notes=ended.notes + more)
@@ -235,7 +236,7 @@ class _Ended(NamedTuple):
 
 
 def _run_worker(
-    client: DockerClient, worker: Container, job: Job, folder: Path, progress: Progress
+    client: DockerClient, worker: Container, carrier: Container, job: Job, folder: Path, progress: Progress
 ) -> _Ended:
     stream = client.api.attach(str(worker.id), stream=True, demux=True)  # before the start, to miss nothing
     failures: list[Exception] = []
@@ -251,7 +252,12 @@ def _run_worker(
         started = time.monotonic()
         worker.start()
         reader.start()
-        timed_out = _wait(reader, job.limits.timeout)
+        gauge = Gauge(client, carrier, folder, job.limits.disk, progress)
+        timed_out, excess = _wait(reader, job.limits.timeout, gauge)
+        if excess:
+            with contextlib.suppress(Exception):
+                worker.kill()
+            reader.join(GRACE)
         if timed_out:
             progress.detail("the time limit is over; stopping the command")
             with contextlib.suppress(Exception):
@@ -262,22 +268,27 @@ def _run_worker(
             raise failures[0]
         status = int(worker.wait(timeout=60)["StatusCode"])
     worker.reload()
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = (excess,) if excess else ()
     if worker.attrs["State"].get("OOMKilled"):
-        notes = ("the memory limit ended a process of the run",)
+        notes += ("the memory limit ended a process of the run",)
     return _Ended(TIMED_OUT if timed_out else status, timed_out, round(duration, 3), notes)
 
 
-def _wait(reader: threading.Thread, limit: float | None) -> bool:
-    """Wait for the streams' end; True when the limit came first. Short naps let Ctrl-C through."""
+def _wait(reader: threading.Thread, limit: float | None, gauge: Gauge) -> tuple[bool, str | None]:
+    """Wait for the streams' end; whether the time limit came first, or which other one, in words.
+
+    Short naps let Ctrl-C through.
+    """
     deadline = None if limit is None else time.monotonic() + limit
     while reader.is_alive():
         stop_if_told()
         left = 1.0 if deadline is None else deadline - time.monotonic()
         if left <= 0:
-            return True
+            return True, None
         reader.join(min(left, 1.0))
-    return False
+        if reader.is_alive() and (excess := gauge.excess()):
+            return False, excess
+    return False, None
 
 
 def _copy_streams(stream: Any, stdout: IO[bytes], stderr: IO[bytes], progress: Progress) -> None:

@@ -15,7 +15,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from envfreeze.probes.pip import DEFAULT_INDEX, Configuration
+from envfreeze.redact import url_without_credentials
 
 _BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -26,11 +29,20 @@ _BUNDLES = (
 """Where distributions keep all authorities in one file (https://go.dev/src/crypto/x509/root_linux.go)."""
 
 
-def write_secrets(folder: Path, requirements: str, pip: Configuration) -> dict[str, Path]:
-    """Write the secrets that there are, readable by the owner only; by their id in the Dockerfile."""
+def write_secrets(
+    folder: Path, requirements: str, pip: Configuration, *, stranger: bool = False
+) -> dict[str, Path]:
+    """Write the secrets that there are, readable by the owner only; by their id in the Dockerfile.
+
+    Args:
+        stranger: whether somebody else chose the base image and what is built from source: both can read
+            what the installing step can, and have a network, so that they get no credentials.
+    """
+    if stranger:
+        pip = _without_credentials(pip)
     contents = {
         "envfreeze-ca": authorities(pip),
-        "envfreeze-netrc": _credentials(pip, requirements),
+        "envfreeze-netrc": "" if stranger else _credentials(pip, requirements),
         "envfreeze-pip-conf": _pip_conf(pip),
     }
     paths = {}
@@ -40,6 +52,15 @@ def write_secrets(folder: Path, requirements: str, pip: Configuration) -> dict[s
             paths[name].touch(mode=0o600)
             paths[name].write_text(content, encoding="utf-8")
     return paths
+
+
+def _without_credentials(pip: Configuration) -> Configuration:
+    return msgspec.structs.replace(
+        pip,
+        index=url_without_credentials(pip.index),
+        extra_indexes=tuple(map(url_without_credentials, pip.extra_indexes)),
+        find_links=tuple(map(url_without_credentials, pip.find_links)),
+    )
 
 
 def authorities(pip: Configuration) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -54,8 +55,12 @@ def run(
     limits: Limits,
     progress: Progress,
     pass_fds: Sequence[int] = (),
+    room: Sequence[Path] = (),
 ) -> Ended:
     """Run it to its end; ``folder`` then holds ``stdout`` and ``stderr``.
+
+    Args:
+        room: folders that the command can write to, for the limit on disk.
 
     Raises:
         OSError: the command cannot be started, or the files cannot be written.
@@ -75,7 +80,7 @@ def run(
             )
         pumps = [_Pump(process.stdout, out, progress), _Pump(process.stderr, err, progress)]
         try:
-            timed_out, notes = _watch(process, limits, started)
+            timed_out, notes = _watch(process, limits, started, (*room, folder))
         finally:
             _end(process)
             for pump in pumps:
@@ -133,11 +138,14 @@ class _Pump(threading.Thread):
                 self.failure = error
 
 
-def _watch(process: subprocess.Popen[bytes], limits: Limits, started: float) -> tuple[bool, tuple[str, ...]]:
+def _watch(
+    process: subprocess.Popen[bytes], limits: Limits, started: float, room: Sequence[Path]
+) -> tuple[bool, tuple[str, ...]]:
     """Wait for the end, or bring it about when a limit is passed; whether in time, and which limit it was."""
     deadline = None if limits.timeout is None else started + limits.timeout
     kill_at = None
     look_at = started
+    disk = _Disk(room, limits.disk)
     while True:
         stop_if_told()
         try:
@@ -154,7 +162,7 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits, started: float) -> 
             _signal(_below(process), signal.SIGTERM)
         if now >= look_at:
             look_at = now + (0.25 if limits.memory is not None else 1.0)
-            if excess := _excess(process, limits):
+            if excess := _excess(process, limits) or disk.excess():
                 return False, (excess,)
 
 
@@ -167,6 +175,40 @@ def _excess(process: subprocess.Popen[bytes], limits: Limits) -> str | None:
     if _memory(members, shared=False) <= limits.memory:
         return None
     return f"ended because it used more than {limits.memory} bytes of memory"
+
+
+class _Disk:
+    """Looks how much the folders hold, whenever their disk has lost that much room since it was last so."""
+
+    def __init__(self, room: Sequence[Path], limit: int | None) -> None:
+        self._room, self._limit = room, limit
+        self._free = self._now()
+        self._used = 0
+
+    def _now(self) -> list[int]:
+        return [shutil.disk_usage(folder).free for folder in self._room] if self._limit is not None else []
+
+    def excess(self) -> str | None:
+        if self._limit is None:
+            return None
+        free = self._now()
+        taken = max(before - now for before, now in zip(self._free, free, strict=True))
+        if self._used + taken <= self._limit:
+            return None
+        self._free, self._used = free, sum(map(_size, self._room))
+        if self._used <= self._limit:
+            return None
+        return f"ended because it took more than {self._limit} bytes of disk"
+
+
+def _size(folder: Path) -> int:
+    """Bytes that a folder's files take on the disk: st_blocks counts 512 (stat(2))."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(f"{where}/{name}").st_blocks * 512
+    return total
 
 
 def _memory(members: Sequence[psutil.Process], *, shared: bool) -> int:

@@ -198,6 +198,7 @@ def _start(
             limits=job.limits,
             progress=progress,
             pass_fds=wrapped.descriptors,
+            room=(scratch,),
         )
         if not ended.timed_out and not ended.notes and not wrapped.reached():
             said = (folder / "stderr").read_text(errors="replace").strip().splitlines()

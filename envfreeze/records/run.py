@@ -21,6 +21,8 @@ class Limits(Record):
     memory: Bytes | None = None
     timeout: Seconds | None = None
     processes: int | None = 4096
+    disk: Bytes | None = None
+    """What the run's files and streams may take together; looked at every few seconds."""
 
 
 class Gpus(Record):

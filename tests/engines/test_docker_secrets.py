@@ -58,3 +58,19 @@ def test_own_index_is_lent(tmp_path: Path, netrc: None) -> None:
 def test_files_are_private(tmp_path: Path, netrc: None) -> None:
     for path in write_secrets(tmp_path, "", Configuration()).values():
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_strangers_build_gets_authorities_and_no_credentials(tmp_path: Path, netrc: None) -> None:
+    """Its base image and its source distributions run with a network, and can read what pip can."""
+    bundle = tmp_path / "company.pem"
+    bundle.write_text("-----BEGIN CERTIFICATE-----\n")
+    pip = Configuration(
+        index="https://u:topsecret@private.example.org/simple",
+        extra_indexes=("https://u:topsecret@pkgs.example.org/simple",),
+        certificates=str(bundle),
+    )
+    made = write_secrets(tmp_path, "--extra-index-url https://pkgs.example.org/simple\n", pip, stranger=True)
+    assert set(made) == {"envfreeze-ca", "envfreeze-pip-conf"}
+    text = made["envfreeze-pip-conf"].read_text()
+    assert "topsecret" not in text and "s3cret" not in text
+    assert "index-url = https://private.example.org/simple" in text
