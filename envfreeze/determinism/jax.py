@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envfreeze.determinism import PORTABLE, Call, Library, Rule
-from envfreeze.determinism._threads import has_gpu
+from envfreeze.determinism._threads import all_cores, has_gpu, one_thread, recorded_threads, usable
 from envfreeze.determinism.tensorflow import XLA_EFFECT, XLA_SOURCE
 
 LIBRARY = Library(
@@ -19,8 +19,17 @@ LIBRARY = Library(
             cost="Scatter operations can be many times slower.",
             source="https://openxla.org/xla/determinism",
         ),
+        Rule(
+            variable="PJRT_NPROC",
+            value=lambda lock: recorded_threads(lock, "jax", usable(lock)),
+            strict=all_cores,
+            portable=one_thread,
+            effect="Restores the number of threads of the CPU device (by default one a core), by which "
+            "gradients of convolutions are split; set only where this machine has other cores than the "
+            "recorded one.",
+            source="https://github.com/openxla/xla/blob/main/xla/pjrt/utils.cc",
+        ),
     ),
-    not_portable=("reciprocal square roots and matrix products were measured to differ",),
     calls=(
         Call(
             call="jax.xla.cpu_max_isa",

@@ -11,8 +11,9 @@ from envfreeze.determinism import PORTABLE, Call, Library, Rule
 from envfreeze.determinism._threads import all_cores, has_gpu, one_thread, recorded_threads, usable
 
 XLA_EFFECT = (
-    "Adds --xla_cpu_max_isa=AVX2 and one thread to XLA_FLAGS, where the installed XLA knows the flag, so "
-    "that programs are compiled for AVX2 and not for the processor at hand."
+    "Adds to XLA_FLAGS what the installed XLA knows of --xla_cpu_max_isa=AVX2, one thread for products and "
+    "no mathematics of the platform's own (approximate reciprocal square roots, kernels of YNNPACK), so that "
+    "programs are compiled for AVX2 and not for the processor at hand."
 )
 XLA_SOURCE = "https://github.com/openxla/xla/blob/main/xla/debug_options_flags.cc"
 _THREADS = (

@@ -167,8 +167,41 @@ def test_what_is_not_covered_is_named() -> None:
         interpreter = Interpreter(implementation="CPython", version="3.11.7")
         return Lock(envfreeze_lock=1, interpreter=interpreter, packages=(Package(name=name, version="1"),))
 
-    assert any("matrix products" in text for text in not_covered(lock("jax")))
+    assert any("softmax" in text for text in not_covered(lock("tensorflow")))
     assert not_covered(lock("numpy")) == ()
+
+
+def xla_flags(given: str, module: str, version: str) -> list[str]:
+    """What XLA_FLAGS is after the agent's call in a process that has ``module`` in this version."""
+    program = (
+        "import os, sys, types\n"
+        f"sys.path.insert(0, {str(inject.AGENT)!r})\n"
+        "from envfreeze_settings_calls import CALLS\n"
+        f"module = types.ModuleType({module!r})\n"
+        f"module.__version__ = {version!r}\n"
+        "sys.modules['jaxlib'] = module\n"
+        f"call = CALLS['{module}.xla.cpu_max_isa']\n"
+        "call.make(module, 'true')\n"
+        "assert call.read(module, 'true') == 'true'\n"
+        "print(os.environ['XLA_FLAGS'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"XLA_FLAGS": given},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+def test_xla_gets_the_flags_that_it_knows_and_reads_them_all() -> None:
+    """It ends the process for a flag that it does not know, and stops reading at a word that is no flag."""
+    limit, products = "--xla_cpu_max_isa=AVX2", "--xla_cpu_multi_thread_eigen=false"
+    own = "--xla_cpu_enable_platform_dependent_math=false"
+    assert xla_flags("", "jax", "0.10.2") == xla_flags("", "tensorflow", "2.21.0") == [limit, products, own]
+    assert xla_flags("", "jax", "0.7.2") == xla_flags("", "tensorflow", "2.20.0") == [limit, products]
+    assert xla_flags("word --xla_dump_to=x", "jax", "0.8.0")[-3:] == [own, "word", "--xla_dump_to=x"]
 
 
 def test_freeze_and_replay(tmp_path: Path) -> None:

@@ -82,26 +82,45 @@ def _op_determinism(module: Any, value: str) -> str | None:
     return _said(asked()) if asked is not None else None
 
 
-_XLA = ("--xla_cpu_max_isa=AVX2", "--xla_cpu_multi_thread_eigen=false", "intra_op_parallelism_threads=1")
-"""Read when the first device is asked for (xla/debug_options_flags.cc), which is after the import."""
+_XLA = (
+    ("--xla_cpu_max_isa=AVX2", (0, 5), (2, 19)),
+    ("--xla_cpu_multi_thread_eigen=false", (0, 5), (2, 19)),
+    ("--xla_cpu_enable_platform_dependent_math=false", (0, 8), (2, 21)),
+)
+"""Each flag with the first versions of jaxlib and TensorFlow that know it: XLA ends the process for one that it
+does not know. Read when the first device is asked for (xla/debug_options_flags.cc), which is after the import."""
+
+
+def _xla_flags(module: Any) -> list[str]:
+    """Those of ``_XLA`` that the installed XLA knows.
+
+    Raises:
+        ValueError: it knows no limit for the instruction set.
+    """
+    jaxlib = sys.modules.get("jaxlib") if module.__name__ == "jax" else None
+    version = getattr(jaxlib or module, "__version__", "0")
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    known = [
+        flag for flag, jax, tensorflow in _XLA if numbers >= (jax if module.__name__ == "jax" else tensorflow)
+    ]
+    if not known:
+        raise ValueError("version %s has no limit for the instruction set" % version)
+    return known
 
 
 def _limit_xla(module: Any, value: str) -> None:
-    """XLA ends the process for a flag that it does not know: the versions that have it are named."""
+    """Flags that the run has already win. They come last, as XLA stops reading at a word that is no flag."""
     if not _flag(value):
         return
-    jaxlib = sys.modules.get("jaxlib")
-    version = getattr(jaxlib if module.__name__ == "jax" else module, "__version__", "0")
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
-    if numbers < ((0, 5) if module.__name__ == "jax" else (2, 19)):
-        raise ValueError("version %s has no limit for the instruction set" % version)
     given = os.environ.get("XLA_FLAGS", "").split()
     names = [flag.partition("=")[0] for flag in given]
-    os.environ["XLA_FLAGS"] = " ".join(given + [flag for flag in _XLA if flag.partition("=")[0] not in names])
+    added = [flag for flag in _xla_flags(module) if flag.partition("=")[0] not in names]
+    os.environ["XLA_FLAGS"] = " ".join(added + given)
 
 
 def _xla_is_limited(module: Any, value: str) -> str:
-    return _said(_XLA[0] in os.environ.get("XLA_FLAGS", "").split())
+    given = os.environ.get("XLA_FLAGS", "").split()
+    return _said(all(flag in given for flag in _xla_flags(module)))
 
 
 CALLS = {
