@@ -28,7 +28,7 @@ LIBRARIES = {
 if platform.machine() == "x86_64":
     # Every operation is to round as written, so that all processors and compilers give the same bits.
     LIBRARIES["envfreeze/determinism/portable/libenvfreeze-portable.so"] = [
-        *("-O3", "-mavx2", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-lm")
+        *("-O3", "-mavx2", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-lm", "-ldl")
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envfreeze.determinism import PORTABLE, Call, Library, Rule
 from envfreeze.determinism._threads import all_cores, has_gpu, one_thread, recorded_threads, usable
-from envfreeze.determinism.tensorflow import XLA_EFFECT, XLA_SOURCE
+from envfreeze.determinism.tensorflow import XLA_EFFECT, XLA_MATH_EFFECT, XLA_SOURCE
 
 LIBRARY = Library(
     name="jax",
@@ -37,6 +37,15 @@ LIBRARY = Library(
             profiles=PORTABLE,
             effect=XLA_EFFECT,
             since="0.5.0",
+            source=XLA_SOURCE,
+        ),
+        Call(
+            call="jax.xla.cpu_platform_math",
+            value=lambda seed: "true",
+            profiles=PORTABLE,
+            effect=XLA_MATH_EFFECT,
+            since="0.8.0",
+            cost="Products of matrices can be slower.",
             source=XLA_SOURCE,
         ),
     ),

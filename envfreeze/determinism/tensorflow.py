@@ -11,9 +11,12 @@ from envfreeze.determinism import PORTABLE, Call, Library, Rule
 from envfreeze.determinism._threads import all_cores, has_gpu, one_thread, recorded_threads, usable
 
 XLA_EFFECT = (
-    "Adds to XLA_FLAGS what the installed XLA knows of --xla_cpu_max_isa=AVX2, one thread for products and "
-    "no mathematics of the platform's own (approximate reciprocal square roots, kernels of YNNPACK), so that "
-    "programs are compiled for AVX2 and not for the processor at hand."
+    "Adds --xla_cpu_max_isa=AVX2 and one thread for products to XLA_FLAGS, so that programs are compiled for "
+    "AVX2 and not for the processor at hand."
+)
+XLA_MATH_EFFECT = (
+    "Adds --xla_cpu_enable_platform_dependent_math=false to XLA_FLAGS: no approximate reciprocal square "
+    "roots in compiled programs, and no kernels of YNNPACK, which are chosen by processor."
 )
 XLA_SOURCE = "https://github.com/openxla/xla/blob/main/xla/debug_options_flags.cc"
 _THREADS = (
@@ -60,7 +63,11 @@ LIBRARY = Library(
             source="https://www.tensorflow.org/install/pip",
         ),
     ),
-    not_portable=("reciprocals, reciprocal square roots, arc tangents and softmax were measured to differ",),
+    not_portable=(
+        "reciprocal square roots in what XLA compiles (jit_compile=True), inference with fused batch "
+        "normalisation, updates of Adagrad, Adadelta and RMSProp outside Keras 3, atan2, erfinv, ndtri, "
+        "Bessel functions, local response normalisation and complex logarithms were measured to differ",
+    ),
     calls=(
         Call(
             call="tensorflow.random.set_seed",
@@ -83,7 +90,25 @@ LIBRARY = Library(
             value=lambda seed: "true",
             profiles=PORTABLE,
             effect=XLA_EFFECT,
+            since="2.19",
             source=XLA_SOURCE,
+        ),
+        Call(
+            call="tensorflow.xla.cpu_platform_math",
+            value=lambda seed: "true",
+            profiles=PORTABLE,
+            effect=XLA_MATH_EFFECT,
+            since="2.21",
+            cost="Products of matrices can be slower.",
+            source=XLA_SOURCE,
+        ),
+        Call(
+            call="tensorflow.portable_kernels",
+            value=lambda seed: "true",
+            profiles=PORTABLE,
+            effect="Puts kernels of correctly rounded operations before those of single precision that use "
+            "approximate reciprocals.",
+            source="https://github.com/tensorflow/tensorflow/blob/master/tensorflow/c/kernels.h",
         ),
     ),
     nondeterministic=(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import importlib.util
+import math
 import platform
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -43,6 +46,15 @@ DIGESTS = {
     "vsTan": "a9fa3a64c7930f68",
 }
 """First 16 digits of the SHA-256 of the results, which every compiler and processor has to give."""
+
+NUMPY_ALONE = """
+exp_f4 log_f4 sin_f4 cos_f4 sqrt_f8 sqrt_f4 reciprocal_f8 reciprocal_f4 sum_f8 sum_f4 mean_f2 std cumsum prod
+complex_product dot matmul_f8 matmul_f4 matvec einsum tensordot svd eig eigh qr cholesky inv solve lstsq pinv
+norm sort histogram convolve corrcoef polyfit interp permutation linear_regression_by_gradient_descent
+""".split()  # noqa: SIM905
+
+NUMPY_DIGESTS = {"2.4.6": "cdd1c89e5a392f08"}
+"""Of the digests of ``NUMPY_ALONE``; the same on an AMD EPYC and on QEMU's Skylake-Client and EPYC-Rome."""
 
 EXACT = {
     "Sqrt": np.sqrt, "Asin": np.arcsin, "Acos": np.arccos, "Log10": np.log10, "Log2": np.log2, "Ln": np.log,
@@ -123,6 +135,51 @@ def test_in_place_and_for_every_length() -> None:
         assert given.tobytes() == wanted.tobytes()
 
 
+KERNELS_OF_TENSORFLOW = {
+    "Reciprocal": lambda x: 1 / x,
+    "Inv": lambda x: 1 / x,
+    "Rsqrt": lambda x: 1 / np.sqrt(x),
+    "Atan": np.arctan,
+    "Erfc": np.vectorize(math.erfc),
+    "Softmax": lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(),
+}
+
+
+def tensorflow_kernel(name: str, given: np.ndarray) -> np.ndarray:
+    made = np.empty_like(given)
+    pointers = (array.ctypes.data_as(ctypes.c_void_p) for array in (given, made))
+    size, columns = ctypes.c_int64(given.size), ctypes.c_int64(given.shape[-1])
+    library = ctypes.CDLL(str(KERNELS))
+    assert library.envfreeze_portable_kernel(name.encode(), size, columns, *pointers) == 1
+    return made
+
+
+@pytest.mark.parametrize("name", KERNELS_OF_TENSORFLOW)
+@pytest.mark.parametrize("count", [1, 7, 8, 1003])
+def test_a_kernel_of_tensorflow_rounds_correctly_or_nearly_so(name: str, count: int) -> None:
+    given = (np.random.RandomState(3).random_sample(count) * 20 + 0.01).astype("f4")
+    given = given - np.float32(10) if name in ("Atan", "Softmax") else given
+    wanted = KERNELS_OF_TENSORFLOW[name](given.astype("f8"))
+    made = tensorflow_kernel(name, given)
+    unit = np.spacing(np.abs(wanted).astype("f4"))
+    assert float(np.max(np.abs(made - wanted) / unit)) < (1.5 if name == "Softmax" else 0.5001)
+
+
+def test_softmax_is_of_each_row_and_keeps_what_is_no_number() -> None:
+    rows = np.array([[0, 0], [np.nan, 1], [-np.inf, 3], [-np.inf, -np.inf], [800, -800]], dtype="f4")
+    wanted = np.array([[0.5, 0.5], [np.nan] * 2, [0, 1], [np.nan] * 2, [1, 0]])
+    np.testing.assert_array_equal(tensorflow_kernel("Softmax", rows), wanted.astype("f4"))
+
+
+def test_a_tensorflow_that_takes_no_kernels_is_told_apart() -> None:
+    library = ctypes.CDLL(str(KERNELS))
+    assert library.envfreeze_portable_tensorflow(b"/nowhere/libtensorflow_framework.so.2") == 0
+    libc = next(
+        line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libc" in line
+    )
+    assert library.envfreeze_portable_tensorflow(libc.encode()) == 0
+
+
 def test_mkl_is_told_of_the_same_processor_everywhere() -> None:
     library = ctypes.CDLL(str(KERNELS))
     assert library.mkl_serv_intel_cpu() == library.mkl_serv_intel_cpu_true() == 1
@@ -167,12 +224,32 @@ def test_what_is_not_covered_is_named() -> None:
         interpreter = Interpreter(implementation="CPython", version="3.11.7")
         return Lock(envfreeze_lock=1, interpreter=interpreter, packages=(Package(name=name, version="1"),))
 
-    assert any("softmax" in text for text in not_covered(lock("tensorflow")))
+    assert any("atan2" in text for text in not_covered(lock("tensorflow")))
     assert not_covered(lock("numpy")) == ()
 
 
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    """``benchmarks/portability.py``, which is no module of the package."""
+    path = Path(__file__).parents[2] / "benchmarks" / "portability.py"
+    spec = importlib.util.spec_from_file_location("portability", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.skipif(np.__version__ not in NUMPY_DIGESTS, reason="no digest of this version of numpy")
+def test_numpy_gives_the_bits_of_other_processors(benchmark: ModuleType, tmp_path: Path) -> None:
+    """What neither the C library nor its version has a part in, so that it is the same on every Linux."""
+    found = benchmark.run("numpy", sys.executable, benchmark.portable(tmp_path), None, 300.0)
+    assert found["crashed"] == []
+    together = hashlib.sha256("".join(found["digests"][name] for name in NUMPY_ALONE).encode())
+    assert together.hexdigest()[:16] == NUMPY_DIGESTS[np.__version__]
+
+
 def xla_flags(given: str, module: str, version: str) -> list[str]:
-    """What XLA_FLAGS is after the agent's call in a process that has ``module`` in this version."""
+    """What XLA_FLAGS is after the agent's calls in a process that has ``module`` in this version."""
     program = (
         "import os, sys, types\n"
         f"sys.path.insert(0, {str(inject.AGENT)!r})\n"
@@ -180,9 +257,14 @@ def xla_flags(given: str, module: str, version: str) -> list[str]:
         f"module = types.ModuleType({module!r})\n"
         f"module.__version__ = {version!r}\n"
         "sys.modules['jaxlib'] = module\n"
-        f"call = CALLS['{module}.xla.cpu_max_isa']\n"
-        "call.make(module, 'true')\n"
-        "assert call.read(module, 'true') == 'true'\n"
+        "for name in ('cpu_max_isa', 'cpu_platform_math'):\n"
+        f"    call = CALLS['{module}.xla.' + name]\n"
+        "    try:\n"
+        "        call.make(module, 'true')\n"
+        "        assert call.read(module, 'true') == 'true'\n"
+        "    except ValueError as error:\n"
+        "        assert 'does not know --xla_cpu_' in str(error)\n"
+        "        assert call.read(module, 'true') == 'false'\n"
         "print(os.environ['XLA_FLAGS'])\n"
     )
     done = subprocess.run(
@@ -199,9 +281,10 @@ def test_xla_gets_the_flags_that_it_knows_and_reads_them_all() -> None:
     """It ends the process for a flag that it does not know, and stops reading at a word that is no flag."""
     limit, products = "--xla_cpu_max_isa=AVX2", "--xla_cpu_multi_thread_eigen=false"
     own = "--xla_cpu_enable_platform_dependent_math=false"
-    assert xla_flags("", "jax", "0.10.2") == xla_flags("", "tensorflow", "2.21.0") == [limit, products, own]
+    assert xla_flags("", "jax", "0.10.2") == xla_flags("", "tensorflow", "2.21.0") == [own, limit, products]
     assert xla_flags("", "jax", "0.7.2") == xla_flags("", "tensorflow", "2.20.0") == [limit, products]
-    assert xla_flags("word --xla_dump_to=x", "jax", "0.8.0")[-3:] == [own, "word", "--xla_dump_to=x"]
+    assert xla_flags("", "jax", "0.4.30") == []
+    assert xla_flags("word --xla_dump_to=x", "jax", "0.8.0")[-3:] == [products, "word", "--xla_dump_to=x"]
 
 
 def test_freeze_and_replay(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
 
@@ -82,50 +82,61 @@ def _op_determinism(module: Any, value: str) -> str | None:
     return _said(asked()) if asked is not None else None
 
 
-_XLA = (
-    ("--xla_cpu_max_isa=AVX2", (0, 5), (2, 19)),
-    ("--xla_cpu_multi_thread_eigen=false", (0, 5), (2, 19)),
-    ("--xla_cpu_enable_platform_dependent_math=false", (0, 8), (2, 21)),
-)
-"""Each flag with the first versions of jaxlib and TensorFlow that know it: XLA ends the process for one that it
-does not know. Read when the first device is asked for (xla/debug_options_flags.cc), which is after the import."""
+def _xla(flags: Sequence[str], since_jaxlib: tuple[int, int], since_tensorflow: tuple[int, int]) -> Any:
+    """``make`` and ``read`` for flags of XLA, which ends the process for one that it does not know.
 
-
-def _xla_flags(module: Any) -> list[str]:
-    """Those of ``_XLA`` that the installed XLA knows.
-
-    Raises:
-        ValueError: it knows no limit for the instruction set.
+    They are read when the first device is asked for (xla/debug_options_flags.cc), which is after the import.
+    Those that the run has already win, and come last, as XLA stops reading at a word that is no flag.
     """
-    jaxlib = sys.modules.get("jaxlib") if module.__name__ == "jax" else None
-    version = getattr(jaxlib or module, "__version__", "0")
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
-    known = [
-        flag for flag, jax, tensorflow in _XLA if numbers >= (jax if module.__name__ == "jax" else tensorflow)
-    ]
-    if not known:
-        raise ValueError("version %s has no limit for the instruction set" % version)
-    return known
+
+    def make(module: Any, value: str) -> None:
+        if not _flag(value):
+            return
+        is_jax = module.__name__ == "jax"
+        version = getattr(sys.modules.get("jaxlib") if is_jax else module, "__version__", "0")
+        numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+        if numbers < (since_jaxlib if is_jax else since_tensorflow):
+            raise ValueError("version %s does not know %s" % (version, flags[0].partition("=")[0]))
+        given = os.environ.get("XLA_FLAGS", "").split()
+        names = [flag.partition("=")[0] for flag in given]
+        added = [flag for flag in flags if flag.partition("=")[0] not in names]
+        os.environ["XLA_FLAGS"] = " ".join(added + given)
+
+    def read(module: Any, value: str) -> str:
+        return _said(set(flags) <= set(os.environ.get("XLA_FLAGS", "").split()))
+
+    return make, read
 
 
-def _limit_xla(module: Any, value: str) -> None:
-    """Flags that the run has already win. They come last, as XLA stops reading at a word that is no flag."""
-    if not _flag(value):
+_XLA_ISA = _xla(("--xla_cpu_max_isa=AVX2", "--xla_cpu_multi_thread_eigen=false"), (0, 5), (2, 19))
+_XLA_MATH = _xla(("--xla_cpu_enable_platform_dependent_math=false",), (0, 8), (2, 21))
+
+_taken: list[bool] = []
+
+
+def _tensorflow_kernels(module: Any, value: str) -> None:
+    """The preloaded library (determinism/portable/) registers kernels; a second time would be an error."""
+    if not _flag(value) or _taken:
         return
-    given = os.environ.get("XLA_FLAGS", "").split()
-    names = [flag.partition("=")[0] for flag in given]
-    added = [flag for flag in _xla_flags(module) if flag.partition("=")[0] not in names]
-    os.environ["XLA_FLAGS"] = " ".join(added + given)
+    from ctypes import CDLL, c_char_p
 
-
-def _xla_is_limited(module: Any, value: str) -> str:
-    given = os.environ.get("XLA_FLAGS", "").split()
-    return _said(all(flag in given for flag in _xla_flags(module)))
+    folder = module.sysconfig.get_lib()
+    names = sorted(name for name in os.listdir(folder) if name.startswith("libtensorflow_framework.so"))
+    register = CDLL(None).envfreeze_portable_tensorflow
+    register.argtypes = [c_char_p]
+    _taken.append(any(register(os.fsencode(os.path.join(folder, name))) for name in names))
+    if not _taken[0]:
+        raise ValueError("this version of TensorFlow takes no kernels from the profile's library")
 
 
 CALLS = {
-    "jax.xla.cpu_max_isa": Call("jax", _limit_xla, _xla_is_limited),
-    "tensorflow.xla.cpu_max_isa": Call("tensorflow", _limit_xla, _xla_is_limited),
+    "tensorflow.portable_kernels": Call(
+        "tensorflow", _tensorflow_kernels, lambda module, value: _said(_taken == [True])
+    ),
+    "jax.xla.cpu_max_isa": Call("jax", *_XLA_ISA),
+    "tensorflow.xla.cpu_max_isa": Call("tensorflow", *_XLA_ISA),
+    "jax.xla.cpu_platform_math": Call("jax", *_XLA_MATH),
+    "tensorflow.xla.cpu_platform_math": Call("tensorflow", *_XLA_MATH),
     "random.seed": Call("random", _seed_random, _unreadable),
     "numpy.random.seed": Call("numpy.random", _seed_numpy, _unreadable),
     "torch.manual_seed": Call(
