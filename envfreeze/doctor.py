@@ -23,6 +23,8 @@ def examine(project: Path) -> list[Check]:
 
 
 def _gpu() -> Check:
+    if shutil.which("nvidia-smi") is None and os.path.exists("/dev/kfd"):  # noqa: PTH110
+        return Check(name="GPU", state="ok", found="AMD GPU, which containers get by its devices")
     if shutil.which("nvidia-smi") is None:
         return Check(name="GPU", state="ok", found="no NVIDIA driver here; CPU runs only")
     if shutil.which("nvidia-container-runtime") or shutil.which("nvidia-ctk"):

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from envfreeze import gpus
@@ -192,3 +193,35 @@ def test_report_holds_gpus_against_each_other() -> None:
     none: Any = SimpleNamespace(cuda=None, rocm=None, engine="docker")
     assert [(fact.name, fact.replay) for fact in gpu_pairs(frozen, none)] == [("GPU", "none")]
     assert list(gpu_pairs(lock(Cuda(gpus=(h100,), used=False)), none)) == []
+
+
+def test_words_of_a_bundle_are_of_gpus_that_were_used() -> None:
+    from envfreeze.bundle.checklists._facts import _machine
+    from envfreeze.bundle.experiment import _gpu
+    from envfreeze.records.environment import Cpu
+
+    gpu = Gpu(model="NVIDIA H100 80GB HBM3", memory=80 << 30)
+    used = msgspec.structs.replace(
+        lock(Cuda(gpus=(gpu, gpu), used=True, runtime="12.4")), cpu=Cpu(model="EPYC", usable_cores=8)
+    )
+    assert _gpu(used) == "2 × NVIDIA H100 80GB HBM3 (80.0 GiB), CUDA 12.4"
+    assert _machine(used) == "EPYC, 8 cores, 2 × NVIDIA H100 80GB HBM3"
+    assert used.cuda is not None
+    idle = msgspec.structs.replace(used, cuda=msgspec.structs.replace(used.cuda, used=False))
+    assert _gpu(idle) == "" and _machine(idle) == "EPYC, 8 cores, no GPU seen in use"
+
+
+def test_podman_finds_every_image_by_its_registry(tmp_path: Path) -> None:
+    from envfreeze.engines._docker_build import _qualify_images
+
+    dockerfile = tmp_path / "Dockerfile"
+    digest = "sha256:" + "a" * 64
+    dockerfile.write_text(
+        f"# FROM here\nFROM nvidia/cuda:12.4.1-base-ubuntu22.04@{digest} AS cuda\n"
+        "FROM ghcr.io/me/mine:1 AS other\nFROM python:3.11\nCOPY --from=cuda / /\n"
+    )
+    _qualify_images(dockerfile)
+    assert dockerfile.read_text() == (
+        f"# FROM here\nFROM docker.io/nvidia/cuda:12.4.1-base-ubuntu22.04@{digest} AS cuda\n"
+        "FROM ghcr.io/me/mine:1 AS other\nFROM docker.io/library/python:3.11\nCOPY --from=cuda / /\n"
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from envfreeze import gpus
 from envfreeze.bundle.archive import Member
 from envfreeze.bundle.claims import add_claims, described, with_claims
 from envfreeze.bundle.contents import Contents
@@ -123,12 +124,10 @@ def _job(lock: Lock, files: Sequence[FileEntry], smoke: Minimal) -> JobText:
 
 
 def _gpu(lock: Lock) -> str:
-    """The author's GPUs and CUDA, in words."""
-    if lock.cuda is None or not lock.cuda.gpus:
-        return ""
-    counts = collections.Counter(f"{gpu.model} ({size(gpu.memory)})" for gpu in lock.cuda.gpus)
+    """The author's GPUs and CUDA, in words; empty when the run used none."""
+    counts = collections.Counter(f"{gpu.model} ({size(gpu.memory)})" for gpu in gpus.recorded(lock))
     words = ", ".join(f"{count} × {model}" for model, count in counts.items())
-    return f"{words}, CUDA {lock.cuda.runtime}" if lock.cuda.runtime else words
+    return f"{words}, CUDA {lock.cuda.runtime}" if words and lock.cuda and lock.cuda.runtime else words
 
 
 def _with_data(

@@ -79,7 +79,7 @@ def build(
         secrets.mkdir(mode=0o700)
         write_context(recipe, store, context, buildkit=builder is not None)
         if connection.podman:
-            _qualify_base(recipe, context / "Dockerfile")
+            _qualify_images(context / "Dockerfile")
         if recipe.conda is not None:
             _conda_packages.fetch(recipe.conda, store, context / BUILD / "conda", progress=progress)
         notes: tuple[str, ...] = ()
@@ -102,15 +102,13 @@ def build(
     )
 
 
-def _qualify_base(recipe: Recipe, dockerfile: Path) -> None:
-    """Podman asks at a terminal, or refuses, when a base image has no registry in its name."""
+def _qualify_images(dockerfile: Path) -> None:
+    """Podman asks at a terminal, or refuses, when an image has no registry in its name."""
     from envfreeze.engines._podman import qualified
 
     text = dockerfile.read_text(encoding="utf-8")
-    start = f"\nFROM {recipe.base.reference}"
-    dockerfile.write_text(
-        text.replace(start, f"\nFROM {qualified(recipe.base.reference)}", 1), encoding="utf-8"
-    )
+    text = re.sub(r"^FROM ([^\s@]+)", lambda match: f"FROM {qualified(match[1])}", text, flags=re.MULTILINE)
+    dockerfile.write_text(text, encoding="utf-8")
 
 
 def _image_id(client: DockerClient, recipe: Recipe) -> str | None:

@@ -63,7 +63,8 @@ def inspect(target: Target) -> Section:
     libraries = loaded(target, "cuda")
     versions: dict[str, str] = {}
     evidence = []
-    for kind, version, source in (*_of_loaded(libraries), *_versions(target)):
+    toolkit = _toolkit([item for item in libraries if item.origin == "system"], target)
+    for kind, version, source in (*_of_loaded(libraries), *_of_toolkit(toolkit), *_versions(target)):
         versions.setdefault(kind, version)
         evidence.append(source)
     if not driver.gpus and not evidence and not libraries:
@@ -74,7 +75,7 @@ def inspect(target: Target) -> Section:
         devices=tuple(path for path in target.devices if "nvidia" in path),
         driver=driver.version,
         driver_api=driver.api,
-        toolkit=_toolkit([item for item in libraries if item.origin == "system"], target),
+        toolkit=toolkit,
         libraries=libraries,
         evidence=tuple(dict.fromkeys(evidence)),
         **versions,
@@ -102,6 +103,11 @@ def _of_loaded(libraries: Sequence[GpuLibrary]) -> Iterator[tuple[str, str, str]
         if version := full_version(libraries, name):
             package = next(item.package for item in libraries if item.name == name)
             yield kind, version, package or next(item.path for item in libraries if item.name == name)
+
+
+def _of_toolkit(toolkit: str) -> Iterator[tuple[str, str, str]]:
+    if toolkit:
+        yield "runtime", toolkit, f"toolkit {toolkit}"
 
 
 def _toolkit(libraries: Sequence[GpuLibrary], target: Target) -> str:

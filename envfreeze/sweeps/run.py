@@ -26,7 +26,7 @@ from envfreeze.records.run import Image, Job, JobResult, Limits
 from envfreeze.records.sweep import Sweep, SweepRun
 from envfreeze.store import Store
 from envfreeze.sweeps import files
-from envfreeze.sweeps.width import machine, width
+from envfreeze.sweeps.width import Width, machine, width
 
 MAX_KEPT = 4 << 20
 """Bytes of an output that is kept of each run, when metrics are read from it."""
@@ -76,7 +76,7 @@ def sweep(
         metrics: metrics by name; by default all that are found.
         engine: ``docker``, ``local`` or ``auto``.
         jobs: runs at a time; by default what cores and memory allow.
-        gpus: as in ``workflow.replay``; all runs share them.
+        gpus: as in ``workflow.replay``; with them it is one run at a time unless ``jobs`` says more.
         again: make failed runs again.
 
     Returns:
@@ -145,6 +145,8 @@ def _complete(plan: _Plan, count: int, jobs: int | None, again: bool, progress: 
         progress.step(f"{len(done)} runs are there already; {len(todo)} to do")
     if todo:
         bearable = width(plan.lock, len(todo), cores=machine()[0], memory=machine()[1])
+        if plan.job.gpus is not None:
+            bearable = Width(1, "they share the GPUs")
         at_once = min(jobs or bearable.jobs, len(todo))
         progress.step(f"{len(todo)} runs, {at_once} at a time" + ("" if jobs else f" ({bearable.why})"))
         teller = _Teller(len(todo), at_once, progress)

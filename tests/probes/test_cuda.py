@@ -256,6 +256,8 @@ def test_libraries_of_the_system_tell_the_toolkit(tmp_path: Path) -> None:
     assert (value.runtime, value.toolkit) == ("12.4.127", "12.4")
     exact = inspected(tmp_path, loaded=loaded, environment={"CUDA_VERSION": "12.4.1"}).value
     assert exact.toolkit == "12.4.1"
+    own = [f"{lib}/libcublas.so.12"]
+    assert inspected(tmp_path, loaded=own).value.runtime == "12.4", "the toolkit's, where none says better"
     other = inspected(tmp_path, loaded=loaded, environment={"CUDA_VERSION": "11.8.0"}).value
     assert other.toolkit == "12.4"
 

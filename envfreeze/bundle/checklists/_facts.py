@@ -6,6 +6,7 @@ import collections
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from envfreeze import gpus
 from envfreeze.bundle import artifact as artifacts
 from envfreeze.bundle.claims import with_claims
 from envfreeze.bundle.minimal import minimal
@@ -124,8 +125,8 @@ def _machine(lock: Lock) -> str:
     words = [f"{lock.cpu.model}, {counted(cores, 'core')}"]
     if lock.system.memory:
         words.append(f"{size(lock.system.memory)} of memory")
-    gpus = collections.Counter(gpu.model for gpu in lock.cuda.gpus) if lock.cuda is not None else {}
-    words += [f"{count} × {model}" for model, count in gpus.items()] or ["no GPU seen"]
+    counts = collections.Counter(gpu.model for gpu in gpus.recorded(lock))
+    words += [f"{count} × {model}" for model, count in counts.items()] or ["no GPU seen in use"]
     return ", ".join(words)
 
 
