@@ -127,6 +127,34 @@ def torch(
     value: dict[str, Any], *, folder: str = "archive", device: str = "cpu", identifier: str = "1"
 ) -> bytes:
     """What ``torch.save`` writes; arrays of numpy stand for tensors."""
+    pickled, storages = _with_storages(value, device)
+    archive_stream = io.BytesIO()
+    with zipfile.ZipFile(archive_stream, "w") as archive:
+        archive.writestr(f"{folder}/data.pkl", pickled)
+        archive.writestr(f"{folder}/byteorder", "little")
+        for storage in storages:
+            archive.writestr(f"{folder}/data/{storage.key}", storage.array.tobytes())
+        archive.writestr(f"{folder}/version", "3\n")
+        archive.writestr(f"{folder}/.data/serialization_id", identifier)
+    return archive_stream.getvalue()
+
+
+def legacy_torch(value: dict[str, Any], *, device: str = "cpu", order: int = 1) -> bytes:
+    """What ``torch.save`` wrote before 1.6, and writes with ``_use_new_zipfile_serialization=False``."""
+    pickled, storages = _with_storages(value, device, legacy=True)
+    sizes = {"short": 2, "int": 4, "long": 4}
+    system = {"protocol_version": 1001, "little_endian": True, "type_sizes": sizes}
+    out = b"".join(pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, system)) + pickled
+    out += pickle.dumps([storage.key for storage in storages[::order]], 2)
+    for storage in storages[::order]:
+        out += struct.pack("<q", storage.array.size) + storage.array.tobytes()
+    return out
+
+
+def _with_storages(
+    value: dict[str, Any], device: str, *, legacy: bool = False
+) -> tuple[bytes, list[_Storage]]:
+    """A pickle that names the storages of its tensors, and these."""
     kinds = {"float32": "FloatStorage", "float64": "DoubleStorage", "int64": "LongStorage"}
     storages: list[_Storage] = []
 
@@ -158,7 +186,7 @@ def torch(
             if not isinstance(item, _Storage):
                 return None
             kind = getattr(module, kinds[str(item.array.dtype)])
-            return ("storage", kind, item.key, item.device, item.array.size)
+            return ("storage", kind, item.key, item.device, item.array.size, *[None] * legacy)
 
     stream = io.BytesIO()
     known = {name: sys.modules.get(name) for name in ("torch", "torch._utils")}
@@ -170,15 +198,7 @@ def torch(
             sys.modules.pop(name)
             if old is not None:
                 sys.modules[name] = old
-    archive_stream = io.BytesIO()
-    with zipfile.ZipFile(archive_stream, "w") as archive:
-        archive.writestr(f"{folder}/data.pkl", stream.getvalue())
-        archive.writestr(f"{folder}/byteorder", "little")
-        for storage in storages:
-            archive.writestr(f"{folder}/data/{storage.key}", storage.array.tobytes())
-        archive.writestr(f"{folder}/version", "3\n")
-        archive.writestr(f"{folder}/.data/serialization_id", identifier)
-    return archive_stream.getvalue()
+    return stream.getvalue(), storages
 
 
 def pdf(

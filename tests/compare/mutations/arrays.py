@@ -112,6 +112,63 @@ known(
 )
 
 
+def as_legacy_torch(found: Experiment, **settings: Any) -> bytes:
+    held = {**arrays(found), "labels": list(found.labels), "metric": found.metric, "name": found.name}
+    return encoders.legacy_torch(held, **settings)
+
+
+known(
+    "torch-legacy",
+    ".pth",
+    as_legacy_torch,
+    *TREE,
+    benign={
+        **{f"device {n}": {"device": n} for n in ("cuda:0", "cuda:1", "mps")},
+        "order of storages": {"order": -1},
+    },
+)
+
+
+def as_joblib(
+    found: Experiment, *, compress: Any = 0, protocol: int = 4, reverse: bool = False, order: str = "C"
+) -> bytes:
+    import joblib
+
+    held = {**arrays(found), "labels": found.labels, "metric": found.metric, "name": found.name}
+    held["rows"] = list(found.rows)
+    held["weights"] = np.asarray(held["weights"], order=order)
+    stream = io.BytesIO()
+    joblib.dump(dict(list(held.items())[:: -1 if reverse else 1]), stream, compress, protocol)
+    return stream.getvalue()
+
+
+PACKED = {name: {"compress": (name, 3)} for name in ("zlib", "gzip", "bz2", "xz")}
+known(
+    "joblib",
+    ".joblib",
+    as_joblib,
+    *TREE,
+    benign={
+        **{f"protocol {n}": {"protocol": n} for n in (2, 3, 5)},
+        "order of keys": {"reverse": True},
+        "order in memory": {"order": "F"},
+    },
+)
+for _name, _settings in PACKED.items():
+
+    def _packed(found: Experiment, *, settings: dict[str, Any] = _settings, **more: Any) -> bytes:
+        return as_joblib(found, **{**settings, **more})
+
+    _benign = {"level": {"compress": (_name, 6)}, "order of keys": {"reverse": True}}
+    known(
+        f"joblib-{_name}",
+        ".joblib",
+        _packed,
+        {"a bit in an array": ARRAY["a bit in an array"]},
+        benign=_benign,
+    )
+
+
 def as_safetensors(found: Experiment, **settings: Any) -> bytes:
     metadata = {"name": found.name, "metric": repr(found.metric), "labels": ",".join(found.labels)}
     return encoders.safetensors(arrays(found), metadata, **settings)
