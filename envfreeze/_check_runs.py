@@ -173,7 +173,13 @@ class Bench:
             for output in compared.outputs
             if output.verdict is not Verdict.IDENTICAL or output.path in paths
         }
-        return tuple(Differing(path=path, reason=reasons.get(path, "differs")) for path in paths)
+        return tuple(Differing(path=path, reason=_reason(path, reasons)) for path in paths)
+
+
+def _reason(path: str, reasons: dict[str, str]) -> str:
+    """Why it differs, or what was said of the store that it is a file of."""
+    store = next((name for name in reasons if path.startswith((f"{name}/", f"{name}."))), "")
+    return reasons.get(path) or reasons.get(store) or reasons.get(".") or "differs"
 
 
 def _fix_addresses() -> None:

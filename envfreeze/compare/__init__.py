@@ -6,7 +6,7 @@ descending ``priority``, that recognises both contents compares them; ``bytes`` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from envfreeze.records.base import Record
@@ -79,6 +79,14 @@ class Comparator(Record):
     """True where a library written in C, or one that was not made for hostile files, reads them: it then
     runs in
     a process of its own with bounded memory and time."""
+    stores: Callable[[Collection[str]], Mapping[str, Collection[str]]] | None = None
+    """For a kind that is several files (``_stores``): which of these names belong together, by the path that
+    the store is called by. ``compare`` then gets two folders with these files, and ``recognises`` says no."""
+
+
+def not_a_file(_: Sample) -> bool:
+    """What ``recognises`` is for a kind that is several files."""
+    return False
 
 
 class NotThisKind(Exception):

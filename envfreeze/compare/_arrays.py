@@ -6,7 +6,7 @@ import contextlib
 import math
 import mmap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envfreeze.compare import Finding, Options
@@ -90,6 +90,45 @@ def compare_arrays(
             for side in (original, replay):
                 _release(side)
     return _finding(name, math.prod(original.shape), allowed, count)
+
+
+def compare_chunks(
+    name: str,
+    kind: Any,
+    shape: tuple[int, ...],
+    chunks: Iterable[tuple[tuple[int, ...], Array, Array]],
+    options: Options,
+) -> Finding:
+    """Like ``compare_arrays``, for two arrays of one type and shape that come in pieces.
+
+    Args:
+        name, options: as there.
+        kind: numpy's type of the elements.
+        shape: of the whole arrays.
+        chunks: where a piece starts, one index an axis, and the pieces of both sides, of one shape; those
+            that are known to be the same may be left out.
+    """
+    count = _Count()
+    allowed = _tolerance(kind, options, None)
+    for start, one, two in chunks:
+        stop_if_told()
+        for inner in _blocks(tuple(one.shape), ()):
+            where = _moved(inner, start)
+            _compare_block(name, where, one[inner], two[inner], allowed, options, count, None)
+    return _finding(name, math.prod(shape), allowed, count)
+
+
+def _moved(where: tuple[Any, ...], start: tuple[int, ...]) -> tuple[Any, ...]:
+    """An index expression inside of a piece as one of the whole."""
+    parts: list[Any] = []
+    for part, offset in zip(where, start, strict=False):
+        if part is Ellipsis:
+            break
+        if isinstance(part, slice):
+            parts.append(slice(part.start + offset, part.stop + offset))
+        else:
+            parts.append(part + offset)
+    return (*parts, *(slice(offset, None) for offset in start[len(parts) :]))
 
 
 def _release(array: Any) -> None:
@@ -288,12 +327,13 @@ def _distance(first: Array, second: Array) -> tuple[Any, Any]:
 
 def _index(where: tuple[Any, ...], place: Any) -> tuple[int, ...]:
     """Index in the whole array of a place inside a block."""
-    fixed = [part for part in where if isinstance(part, int)]
-    inner = [int(part) for part in place]
+    inner = iter(int(part) for part in place)
+    index: list[int] = []
     for part in where:
-        if isinstance(part, slice):
-            inner[0] += part.start
-    return (*fixed, *inner)
+        if part is Ellipsis:
+            break
+        index.append(next(inner) + part.start if isinstance(part, slice) else part)
+    return (*index, *inner)
 
 
 def _finding(name: str, size: int, allowed: Tolerance | None, count: _Count) -> Finding:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from envfreeze import compare
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
 from envfreeze.compare import _worker as worker
-from envfreeze.compare._limits import MAX_DEPTH, budget_for, is_full, no_room
+from envfreeze.compare._limits import MAX_DEPTH, budget_for, content_size, is_full, no_room
 from envfreeze.compare.bytes import parting
 from envfreeze.errors import EnvironmentFailure
 from envfreeze.records.base import Record
@@ -84,6 +84,8 @@ def compare_contents(original: Path, replay: Path, options: Options, name: str) 
 def _judge(samples: list[Sample], options: Options) -> Judgement:
     words: list[str] = []
     for comparator in comparators():
+        if comparator.stores is not None:
+            continue
         found = _ask(comparator, samples, options, words)
         if found is not None:
             reason = f"{found.reason} ({'; '.join(words)})" if words else found.reason
@@ -96,7 +98,7 @@ def _ask(comparator: Comparator, samples: list[Sample], options: Options, words:
     """A comparator's finding; None, and a word why, when it cannot say."""
     one, two = samples
     try:
-        if comparator.recognises(one) and comparator.recognises(two):
+        if comparator.stores is not None or (comparator.recognises(one) and comparator.recognises(two)):
             ask = worker.compare if comparator.isolated and not worker.inside else comparator_in_process
             finding = ask(comparator, one, two, options)
             if finding.verdict is not Verdict.IDENTICAL:
@@ -111,6 +113,22 @@ def _ask(comparator: Comparator, samples: list[Sample], options: Options, words:
             raise no_room() from None
         words.append(f"the {comparator.name} comparator failed: {type(error).__name__}")
     return None
+
+
+def compare_folders(comparator: Comparator, original: Path, replay: Path, options: Options) -> Finding:
+    """Two stores, each a folder with the files that belong together, by the comparator that asked for them.
+
+    Raises:
+        NotThisKind: they are no such stores, or it cannot say; the files are then compared one by one.
+        EnvironmentFailure: the disk has no room for what is unpacked.
+    """
+    samples = [Sample(path=path, head=b"", suffix="", size=content_size(path)) for path in (original, replay)]
+    words: list[str] = []
+    with budget_for(original, replay):
+        found = _ask(comparator, samples, options, words)
+    if found is None:
+        raise NotThisKind("; ".join(words) or f"{comparator.name} saw no difference, though the files differ")
+    return found
 
 
 def comparator_in_process(comparator: Comparator, one: Sample, two: Sample, options: Options) -> Finding:

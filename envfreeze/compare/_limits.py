@@ -54,11 +54,18 @@ def budget_for(*paths: Path) -> Iterator[Budget]:
     if current is not None:
         yield current
         return
-    token = _budget.set(Budget(sum(path.stat().st_size for path in paths)))
+    token = _budget.set(Budget(sum(map(content_size, paths))))
     try:
         yield budget()
     finally:
         _budget.reset(token)
+
+
+def content_size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size
 
 
 def budget() -> Budget:

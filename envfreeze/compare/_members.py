@@ -11,6 +11,7 @@ from typing import IO
 from envfreeze.compare import Finding, NotThisKind, Options
 from envfreeze.compare._contents import compare_contents, deeper
 from envfreeze.compare._limits import MAX_MEMBERS, budget, no_room
+from envfreeze.compare._stores import compare_store, stores
 from envfreeze.compare._tally import ONLY_ORIGINAL, ONLY_REPLAY, Tally, shown
 from envfreeze.files import CHUNK, stop_if_told
 from envfreeze.records.base import Record
@@ -43,21 +44,43 @@ def compare_members(
     ones, twos = _by_name(original), _by_name(replay)
     if list(ones) != list(twos) and set(ones) == set(twos):
         tally.aside("order of members")
+    words = _stores(ones, twos, inner, tally)
     for name in ones:
-        if name not in twos:
+        if name not in twos and name not in words:
             tally.differ(shown(name), _brief(ones[name]), "", ONLY_ORIGINAL)
     for name in twos:
-        if name not in ones:
+        if name not in ones and name not in words:
             tally.differ(shown(name), "", _brief(twos[name]), ONLY_REPLAY)
     with tempfile.TemporaryDirectory(prefix="envfreeze-") as folder:
         for name in ones:
             if name in twos:
-                _compare(name, ones[name], twos[name], inner, Path(folder), tally)
+                _facts(shown(name), ones[name], twos[name], tally)
+                if name not in words:
+                    _compare(name, ones[name], twos[name], inner, Path(folder), tally)
     return tally.finding("the same members; the container's own bytes differ")
 
 
-def _compare(name: str, one: Member, two: Member, options: Options, folder: Path, tally: Tally) -> None:
-    where = shown(name)
+def _stores(
+    ones: dict[str, Member], twos: dict[str, Member], options: Options, tally: Tally
+) -> frozenset[str]:
+    """Compare members that belong together (``_stores``); the names of those that are thereby done."""
+    done: set[str] = set()
+    files = [{name: member for name, member in side.items() if member.open} for side in (ones, twos)]
+    for store in stores(*files):
+        same = set(store.original) == set(store.replay)
+        if same and all(_same(one, store.replay[name]) for name, one in store.original.items()):
+            continue
+        try:
+            finding = compare_store(store, lambda member, target: unpack(member.open, target), options)
+        except NotThisKind as error:
+            tally.remark(str(error))
+        else:
+            tally.include(shown(store.root), finding)
+            done |= store.names
+    return frozenset(done)
+
+
+def _facts(where: str, one: Member, two: Member, tally: Tally) -> None:
     for fact in {**one.facts, **two.facts}:
         first, second = one.facts.get(fact, ""), two.facts.get(fact, "")
         if first != second:
@@ -65,6 +88,10 @@ def _compare(name: str, one: Member, two: Member, options: Options, folder: Path
     for aside in {**one.asides, **two.asides}:
         if one.asides.get(aside) != two.asides.get(aside):
             tally.aside(aside)
+
+
+def _compare(name: str, one: Member, two: Member, options: Options, folder: Path, tally: Tally) -> None:
+    where = shown(name)
     if one.open is None or two.open is None or _same(one, two):
         return
     paths = folder / "original", folder / "replay"

@@ -53,6 +53,7 @@ class Tally:
         self._largest: tuple[float, str] | None = None
         self._headline = ""
         self._groups: set[str] = set()
+        self._remarks: list[str] = []
 
     def differ(self, where: str, original: str, replay: str, note: str = "", *, group: str = "") -> None:
         """A part that does not agree. Of a ``group`` (a curve) only the first difference is listed."""
@@ -140,6 +141,10 @@ class Tally:
         elif how is Agreement.CLOSE or (spelling_counts and original != replay):
             self.near(where, original, replay, relative, note)
 
+    def remark(self, sentence: str) -> None:
+        """What the reason says at its end, such as why a part was compared more plainly."""
+        self._remarks.append(sentence)
+
     def text(self, where: str, original: str, replay: str) -> None:
         """Two texts that are equal, or equal but for aliases, or differ."""
         if original == replay:
@@ -160,6 +165,8 @@ class Tally:
         else:
             reason = f"equal but for {', '.join(listed)}" if listed else otherwise
             verdict, differences = Verdict.EQUIVALENT, []
+        if self._remarks:
+            reason += f" ({'; '.join(self._remarks)})"
         return Finding(
             verdict=verdict,
             reason=reason,

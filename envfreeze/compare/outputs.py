@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from envfreeze.compare import Options
 from envfreeze.compare._aliases import names_set_aside
 from envfreeze.compare._contents import Judgement, compare_contents
+from envfreeze.compare._output_stores import compare_stores
 from envfreeze.compare._paired import paired_names, renamed
 from envfreeze.compare._policy import for_path
 from envfreeze.compare.bytes import same_small
@@ -52,10 +55,15 @@ def compare_sets(
     }
     for one, two in pairs.items():
         seconds[one] = seconds.pop(two)
-    paths = sorted({*firsts, *seconds, *original.links, *replay.links} | _files_only(reasons))
-    found, rest = _small(paths, firsts, seconds, reasons, options)
-    found += in_parallel(
-        lambda path: _output(path, firsts.get(path), seconds.get(path), original, replay, reasons, options),
+    names = {*firsts, *seconds, *original.links, *replay.links} | _files_only(reasons)
+    told, words = compare_stores(firsts, seconds, reasons, options)
+    found, rest = _small(sorted(names - words.keys()), firsts, seconds, reasons, options)
+    rest += [path for path, word in words.items() if word]
+    found += told + in_parallel(
+        lambda path: _with_word(
+            _output(path, firsts.get(path), seconds.get(path), original, replay, reasons, options),
+            words.get(path, ""),
+        ),
         rest,
     )
     found += _streams(original, replay, reasons, options) + _exit_status(original, replay)
@@ -67,6 +75,13 @@ def compare_sets(
         original=original.label,
         replay=replay.label,
     )
+
+
+def _with_word(output: OutputComparison, word: str) -> OutputComparison:
+    """With the word why a file was not compared together with others."""
+    if not word or output.verdict is Verdict.IDENTICAL:
+        return output
+    return replace(output, reason=f"{output.reason} ({word})")
 
 
 def _small(

@@ -257,3 +257,111 @@ def example(features: dict[str, Any], *, packed: bool = True, order: int = 1) ->
             held = field(2, field(1, body) if packed else b"".join(field(1, float(v)) for v in values))
         entries += field(1, field(1, name) + field(2, held))
     return field(1, entries)
+
+
+def sstable(values: dict[bytes, bytes], *, restart: int = 16, block: int = 1 << 20) -> bytes:
+    """A sorted table, in blocks of about ``block`` bytes; a key is whole every ``restart`` entries."""
+
+    def packed(pairs: list[tuple[bytes, bytes]]) -> bytes:
+        out, last, restarts = b"", b"", []
+        for place, (key, value) in enumerate(pairs):
+            shared = 0
+            if place % restart == 0:
+                restarts.append(len(out))
+            else:
+                while shared < min(len(key), len(last)) and key[shared] == last[shared]:
+                    shared += 1
+            out += varint(shared) + varint(len(key) - shared) + varint(len(value)) + key[shared:] + value
+            last = key
+        return (
+            out
+            + b"".join(struct.pack("<I", place) for place in restarts or [0])
+            + struct.pack("<I", len(restarts or [0]))
+        )
+
+    out, index, pending = b"", [], []
+
+    def put(pairs: list[tuple[bytes, bytes]]) -> bytes:
+        nonlocal out
+        body = packed(pairs)
+        handle = varint(len(out)) + varint(len(body))
+        out += body + b"\0" + struct.pack("<I", masked_crc(body + b"\0"))
+        return handle
+
+    for key, value in sorted(values.items()):
+        pending.append((key, value))
+        if sum(len(a) + len(b) for a, b in pending) > block:
+            index.append((key, put(pending)))
+            pending = []
+    if pending:
+        index.append((pending[-1][0], put(pending)))
+    footer = put([]) + put(index)
+    return out + footer.ljust(40, b"\0") + struct.pack("<Q", 0xDB4775248B80FB57)
+
+
+def checkpoint(
+    variables: dict[str, Any], *, shards: int = 1, order: int = 1, name: str = "variables", **table: int
+) -> dict[str, bytes]:
+    """Index and shards of a checkpoint of TensorFlow; lists of bytes are variables of texts."""
+    kinds = {"float32": 1, "float64": 2, "int64": 9}
+    entries = {b"": field(1, shards) + field(3, field(1, 1))}
+    data = [b""] * shards
+    for place, (key, value) in enumerate(list(variables.items())[::order]):
+        shard = place % shards
+        if isinstance(value, np.ndarray):
+            kind, shape, raw = kinds[str(value.dtype)], value.shape, value.tobytes()
+        else:
+            lengths = b"".join(varint(len(text)) for text in value)
+            check = masked_crc(b"".join(struct.pack("<I", len(text)) for text in value))
+            kind, shape, raw = 7, (len(value),), lengths + struct.pack("<I", check) + b"".join(value)
+        dims = field(2, b"".join(field(2, field(1, length)) for length in shape))
+        entries[key.encode()] = b"".join(
+            [
+                field(1, kind) + dims + field(3, shard) + field(4, len(data[shard])) + field(5, len(raw)),
+                varint(6 << 3 | 5) + struct.pack("<I", masked_crc(raw)),
+            ]
+        )
+        data[shard] += raw
+    files = {f"{name}.data-{n:05d}-of-{shards:05d}": part for n, part in enumerate(data)}
+    return {f"{name}.index": sstable(entries, **table), **files}
+
+
+def saved_model(nodes: dict[str, bytes], *, first: int = 10, order: int = 1, objects: int = 1) -> bytes:
+    """A SavedModel of constants (serialized ``TensorProto`` by name), two traced functions and three
+    objects.
+
+    Args:
+        first: the number in the name of the first function.
+        order: -1 to write maps and functions the other way round.
+        objects: -1 to number the objects the other way round.
+    """
+    names = [f"__inference_call_{first}", f"__inference_call_{first + 7}"]
+    graph = b""
+    for name, tensor in nodes.items():
+        attributes = [
+            field(5, field(1, "value") + field(2, field(8, tensor))),
+            field(5, field(1, "dtype") + field(2, field(6, 1))),
+        ]
+        graph += field(1, field(1, name) + field(2, "Const") + b"".join(attributes[::order]))
+    call = field(5, field(1, "f") + field(2, field(10, field(1, names[1]))))
+    graph += field(1, field(1, "call") + field(2, "PartitionedCall") + call)
+    functions = [
+        field(1, field(1, field(1, name)) + field(3, field(1, "n") + field(2, op)))
+        for name, op in zip(names, ("Relu", "Tanh"), strict=True)
+    ]
+    graph += field(2, b"".join(functions[::order]))
+    ids = {"root": 0, "w": 1, "f": 2} if objects == 1 else {"root": 0, "w": 2, "f": 1}
+    held = {
+        "root": b"".join(field(1, field(1, ids[name]) + field(2, name)) for name in ("w", "f")[::objects]),
+        "w": field(7, field(1, 1) + field(6, "w")),
+        "f": field(6, field(1, names[0])),
+    }
+    graph_of_objects = b"".join(field(1, held[name]) for name in sorted(ids, key=lambda name: ids[name]))
+    concrete = field(2, field(1, names[0]) + field(2, field(2, varint(ids["w"]))))
+    meta = field(1, field(4, "serve") + field(5, "2.21.0")) + field(2, graph)
+    return field(1, 1) + field(2, meta + field(7, graph_of_objects + concrete))
+
+
+def fingerprint(identifier: str, checksum: int = 1) -> bytes:
+    numbers = b"".join(field(number, checksum * number + (1 << 60)) for number in (1, 2))
+    return numbers + b"".join(field(number, 7) for number in (3, 4, 5)) + field(7, identifier)

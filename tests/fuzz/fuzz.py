@@ -21,6 +21,18 @@ with atheris.instrument_imports(include=["envfreeze"]):
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from compare.mutations import BASE, FORMATS
+from compare.mutations.arrays import zarr_files
+from compare.mutations.models import saved_model_files
+
+STORES = {
+    "checkpoint": lambda: {
+        name.rpartition("/")[2]: data
+        for name, data in saved_model_files(BASE).items()
+        if "variables." in name
+    },
+    "zarr": lambda: zarr_files(BASE, version=2) | {f"v3/{k}": d for k, d in zarr_files(BASE).items()},
+}
+"""Of the kinds that are several files, those of which one is replaced: the first byte says which."""
 
 
 def fuzz(comparator: Comparator, arguments: list[str]) -> None:
@@ -28,19 +40,36 @@ def fuzz(comparator: Comparator, arguments: list[str]) -> None:
     folder = Path(tempfile.mkdtemp(prefix="envfreeze-fuzz-"))
     one, two = folder / "one", folder / "two"
 
+    files = STORES[comparator.name]() if comparator.stores else {}
+    names = sorted(files)
+    for side in (one, two):
+        for name in names:
+            (side / name).parent.mkdir(parents=True, exist_ok=True)
+            (side / name).write_bytes(files[name])
+
     def once(data: bytes) -> None:
-        one.write_bytes(data)
-        two.write_bytes(data + b"\0")
+        if names:
+            name = names[data[0] % len(names)] if data else names[0]
+            places = one / name, two / name
+        else:
+            places = one, two
+        for place, content in zip(places, (data[1:], data[1:] + b"\0"), strict=True):
+            place.write_bytes(content)
         try:
             with budget_for(one, two):
                 comparator.compare(one, two, Options())
         except NotThisKind:
             return
+        finally:
+            for side in (one, two) if names else ():
+                (side / name).write_bytes(files[name])
 
     corpus = folder / "corpus"
     corpus.mkdir()
     for name, kind in FORMATS.items():
-        (corpus / name).write_bytes(kind.build(BASE))
+        (corpus / name).write_bytes(b"\0" + kind.build(BASE))
+    for place, name in enumerate(names):
+        (corpus / f"part-{place}").write_bytes(bytes([place % 256]) + files[name])
     atheris.Setup([sys.argv[0], *arguments, str(corpus)], once)
     atheris.Fuzz()
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import collections
+import functools
 import io
 import pickle
 import pickletools
+import warnings
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -238,3 +241,61 @@ known(
     *TREE,
     benign={"packed": {"packed": True}, **{f"date {date}": {"date": date} for date in DATES}},
 )
+
+
+def zarr_files(
+    found: Experiment,
+    *,
+    version: int = 3,
+    chunks: tuple[int, int] = (2, 3),
+    shards: tuple[int, int] | None = None,
+    packed: bool = True,
+    consolidated: bool = False,
+) -> dict[str, bytes]:
+    """A store, by the keys of its files."""
+    import zarr
+
+    held: dict[str, Any] = {}
+    store = zarr.storage.MemoryStore(held)
+    group = zarr.open_group(store, mode="w", zarr_format=version)
+    group.attrs.update({"metric": found.metric, "name": found.name, "rows": list(found.rows)})
+    compressors = "auto" if packed else None
+    group.create_array("deep/w", data=found.weights, chunks=chunks, shards=shards, compressors=compressors)
+    group.create_array("counts", data=found.counts)
+    labels = np.array(found.labels, dtype=np.dtypes.StringDType())
+    group.create_array("labels", data=labels)
+    if found.extra:
+        group.create_array("extra", data=np.float64(2.5))
+    if consolidated:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            zarr.consolidate_metadata(store)
+    return {key: value.to_bytes() for key, value in sorted(held.items())}
+
+
+def as_zarr_zip(found: Experiment, **settings: Any) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for key, data in zarr_files(found, **settings).items():
+            archive.writestr(zipfile.ZipInfo(key), data)
+    return stream.getvalue()
+
+
+for _version in (2, 3):
+    _layouts: dict[str, Any] = {
+        "chunks": {"chunks": (4, 6)},
+        "small chunks": {"chunks": (1, 1)},
+        "uncompressed": {"packed": False},
+        "consolidated": {"consolidated": True},
+    }
+    if _version == 3:
+        _layouts["shards"] = {"shards": (4, 6)}
+        _layouts["both"] = {"shards": (2, 6), "packed": False}
+    known(
+        f"zarr-{_version}",
+        ".zip",
+        functools.partial(as_zarr_zip, version=_version),
+        {key: value for key, value in ARRAY.items() if key != "weights of another shape"},
+        *TREE[1:],
+        benign=_layouts,
+    )

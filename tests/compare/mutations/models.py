@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import struct
+import tarfile
 import zipfile
 from typing import Any
 
@@ -91,6 +93,57 @@ def as_keras(found: Experiment, *, date: str = DATES[0], **settings: Any) -> byt
 
 
 known("keras", ".keras", as_keras, *TREE, benign={**DATED, "chunks": {"chunks": True}})
+
+
+def tarred(held: dict[str, bytes]) -> bytes:
+    """A folder as one content."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, data in held.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def saved_model_files(
+    found: Experiment, *, identifier: str = "1", shards: int = 1, table: Any = None, **settings: Any
+) -> dict[str, bytes]:
+    """A SavedModel: constants in the graph, the rest as variables."""
+    metric = encoders.field(1, 1) + encoders.field(5, struct.pack("<f", found.metric))
+    rows = np.array([loss for _, loss in found.rows])
+    shape = encoders.field(2, encoders.field(2, encoders.field(1, len(rows))))
+    losses = encoders.field(1, 2) + shape + encoders.field(4, rows.tobytes())
+    variables: dict[str, Any] = {
+        "w": found.weights,
+        "counts": found.counts,
+        "steps": np.array([step for step, _ in found.rows]),
+        "labels": [label.encode() for label in found.labels],
+        **({"extra": np.zeros(2)} if found.extra else {}),
+    }
+    held = encoders.checkpoint(variables, shards=shards, order=settings.get("order", 1), **(table or {}))
+    return {
+        "m/saved_model.pb": encoders.saved_model({found.name: metric, "losses": losses}, **settings),
+        "m/fingerprint.pb": encoders.fingerprint(identifier, len(identifier)),
+        **{f"m/variables/{name}": data for name, data in held.items()},
+    }
+
+
+known(
+    "saved-model",
+    ".tar",
+    lambda found, **settings: tarred(saved_model_files(found, **settings)),
+    *TREE,
+    benign={
+        "identifier": {"identifier": "4096"},
+        "numbers of functions": {"first": 4321},
+        "order": {"order": -1},
+        "numbers of objects": {"objects": -1},
+        "shards": {"shards": 3},
+        "blocks of the index": {"table": {"block": 10, "restart": 1}},
+        "all": {"first": 9, "order": -1, "objects": -1, "shards": 2, "identifier": "22"},
+    },
+)
 
 
 def as_tfrecord(found: Experiment, **settings: Any) -> bytes:
