@@ -1,4 +1,4 @@
-.PHONY: fuzz check test slow lint bench
+.PHONY: fuzz check test slow torture lint bench
 
 check: lint test
 
@@ -19,3 +19,6 @@ fuzz:  # each parser for ten minutes, guided by coverage; needs atheris (pip ins
 
 bench:
 	.venv/bin/python benchmarks/run.py
+
+torture:  # kill -9 at thousands of moments of every command; ENVFREEZE_KILLS for each command and way
+	ENVFREEZE_KILLS=$${ENVFREEZE_KILLS:-200} .venv/bin/pytest -m slow tests/loop/test_killed.py

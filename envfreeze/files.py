@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -38,7 +40,8 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), suffix=".tmp", dir=path.parent)
+        clear_litter(path.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=unfinished(path), suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 os.fchmod(stream.fileno(), mode)
@@ -70,6 +73,42 @@ def naming(path: Path) -> Iterator[None]:
 
 def _prefix(path: Path) -> str:
     return f".{path.name[:40]}."
+
+
+HOST = os.uname().nodename
+"""Process ids mean something on one machine only, while a folder may lie on a shared disk."""
+
+
+def owner() -> str:
+    """How a name goes on that belongs to this process alone."""
+    return f"{HOST}.{os.getpid()}."
+
+
+def is_left(name: str) -> bool:
+    """Whether an unfinished thing of this name belongs to a process of this machine that is gone."""
+    before, _, _ = name.removesuffix(".tmp").rpartition(".")
+    rest, _, pid = before.rpartition(".")
+    named = rest == HOST or rest.endswith(f".{HOST}")
+    return named and pid.isdecimal() and not Path("/proc", pid).exists()
+
+
+def unfinished(path: Path) -> str:
+    """How the name of an unfinished ``path`` begins, beside it; it ends with ``.tmp``."""
+    return _prefix(path) + owner()
+
+
+@functools.lru_cache(maxsize=1024)
+def clear_litter(folder: Path) -> None:
+    """Remove what killed processes left unfinished in a folder; once a process, as folders may be large."""
+    with contextlib.suppress(OSError):
+        left = [
+            entry.path
+            for entry in os.scandir(folder)
+            if entry.name.startswith(".") and entry.name.endswith(".tmp") and is_left(entry.name)
+        ]
+        for path in left:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path) if Path(path).is_dir() else Path(path).unlink()
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:

@@ -33,7 +33,7 @@ from typing import IO
 import msgspec
 
 from envfreeze.errors import EnvironmentFailure, InputError
-from envfreeze.files import chunks, naming, sha256, sync_directory, write
+from envfreeze.files import chunks, is_left, naming, owner, sha256, sync_directory, write
 from envfreeze.records.files import FileEntry, FileSet
 
 FOLDER = ".envfreeze"
@@ -247,20 +247,19 @@ class Store:
         """A folder for unfinished work, removed afterwards."""
         self.create()
         self._clear_litter()
-        folder = Path(tempfile.mkdtemp(dir=self.root / "tmp", prefix=_owner()))
+        folder = Path(tempfile.mkdtemp(dir=self.root / "tmp", prefix=owner()))
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _named(self) -> IO[bytes]:
-        return tempfile.NamedTemporaryFile(dir=self.root / "tmp", prefix=_owner(), delete=False)
+        return tempfile.NamedTemporaryFile(dir=self.root / "tmp", prefix=owner(), delete=False)
 
     def _clear_litter(self) -> None:
         """Remove what processes that are gone left unfinished, for example after a kill or a power cut."""
         for entry in (self.root / "tmp").iterdir():
-            host, _, pid = entry.name.rpartition(".")[0].rpartition(".")
-            if host == _HOST and pid.isdecimal() and not Path("/proc", pid).exists():
+            if is_left(entry.name):
                 with contextlib.suppress(OSError):
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
@@ -288,6 +287,7 @@ class Store:
             stream.truncate(0)
             stream.write(f"envfreeze {activity} (process {os.getpid()})".encode())
             stream.flush()
+            self._clear_litter()
             try:
                 yield
             finally:
@@ -305,14 +305,6 @@ def is_whole(path: Path, digest: str) -> bool:
         return path.is_file() and sha256(path) == digest
     except OSError:  # a block of the disk cannot be read
         return False
-
-
-_HOST = os.uname().nodename
-"""Process ids mean something on one machine only, while a project may lie on a shared disk."""
-
-
-def _owner() -> str:
-    return f"{_HOST}.{os.getpid()}."
 
 
 def _is_text(entries: Iterable[FileEntry]) -> bool:

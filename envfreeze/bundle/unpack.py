@@ -10,7 +10,7 @@ from pathlib import Path
 from envfreeze.bundle.layout import SUMS
 from envfreeze.bundle.reading import Reader
 from envfreeze.errors import EnvironmentFailure, InputError
-from envfreeze.files import stop_if_told, sync_directory
+from envfreeze.files import clear_litter, stop_if_told, sync_directory, unfinished
 from envfreeze.progress import Progress
 from envfreeze.records.artifact import Bundle
 
@@ -40,15 +40,16 @@ def unpack(path: Path, folder: Path, *, progress: Progress) -> Bundle:
                 hint="Free some space, or unpack elsewhere.",
             )
         progress.step(f"unpacking {path.name}")
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}.", suffix=".tmp", dir=parent))
+        clear_litter(parent)
+        partly = Path(tempfile.mkdtemp(prefix=unfinished(folder), suffix=".tmp", dir=parent))
         try:
-            _extract(reader, unfinished)
-            unfinished.chmod(0o755)
+            _extract(reader, partly)
+            partly.chmod(0o755)
             if folder.is_dir():
                 folder.rmdir()
-            unfinished.rename(folder)
+            partly.rename(folder)
         except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.rmtree(partly, ignore_errors=True)
             raise
         sync_directory(parent)
     return bundle
