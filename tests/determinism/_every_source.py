@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -104,12 +105,16 @@ EVERY_VERSION = [
 ]
 
 
-def folder_of(version: str) -> Path:
-    """Where the interpreters of this version lie; the test is skipped where there is none."""
+def environment_of(version: str, folder: Path) -> Path:
+    """The programs of a new virtual environment of this version; skips where there is no such Python."""
+    subprocess.run([_interpreter(version), "-m", "venv", "--without-pip", folder], check=True)
+    return folder / "bin"
+
+
+def _interpreter(version: str) -> Path:
     if sys.version_info[:2] == tuple(map(int, version.split("."))):
-        return Path(sys.base_prefix) / "bin"
+        return Path(sys.executable)
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for folder in sorted(root.glob(f"{version}.*/bin")):
-        if (folder / "python").exists():
-            return folder
+    for found in sorted(root.glob(f"{version}.*/bin/python")):
+        return found
     pytest.skip(f"no Python {version} here")

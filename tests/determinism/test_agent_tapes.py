@@ -10,10 +10,8 @@ import pytest
 from envfreeze import workflow
 from envfreeze.observer import inject
 from envfreeze.records.lock import Lock
-from envfreeze.records.run import Run
-from envfreeze.store import Store
 
-from ._every_source import EVERY_VERSION, PROGRAM, folder_of
+from ._every_source import VERSIONS, environment_of
 from .test_tapes import ENGINES, POOL, POOLS, PYTHON, freeze
 
 
@@ -30,32 +28,14 @@ def taped(project: Path, python: Path, *command: str, **options: object) -> Lock
     return lock
 
 
-def stdout(run: Run) -> str:
-    return (Path(run.folder) / "stdout").read_text()
-
-
-@pytest.mark.parametrize("version", EVERY_VERSION)
-def test_every_source_is_the_same_in_every_python(version: str, project: Path) -> None:
-    (project / "main.py").write_text(PROGRAM)
-    python = folder_of(version)
-    lock = taped(project, python, "python", "main.py")
-    assert {"clock", "randomness", "order of folders", "host name", "user"} <= set(lock.run.tapes.sources)
-    run = workflow.replay(project, engine="local")
-    assert run.exit_status == 0
-    original = Store(project).path(lock.run.stdout.sha256)
-    before, after = original.read_text().splitlines(), stdout(run).splitlines()
-    assert [(one, two) for one, two in zip(before, after, strict=True) if one != two] == []
-    assert run.comparison and run.comparison.verdict == "identical"
-
-
 UNTAPED = {"device", "isolated_mode", "machine", "file_times", "numbers", "children"}
 """Other programs, files of the system, and what libraries in C ask for: said in docs/determinism.md."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("version", ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"])
-def test_each_program_is_the_same(version: str, engine: str, project: Path) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_program_is_the_same(version: str, engine: str, project: Path, tmp_path: Path) -> None:
     lines = ["mkdir -p out"]
     names = [*(name for name in PYTHON if name not in UNTAPED), *POOLS]
     for name in names[: -len(POOLS)]:
@@ -64,7 +44,7 @@ def test_each_program_is_the_same(version: str, engine: str, project: Path) -> N
     (project / "pool_.py").write_text(textwrap.dedent(POOL))
     lines += [f"python pool_.py {method} > out/{method}" for method in POOLS]
     (project / "run.sh").write_text("\n".join(lines) + "\n")
-    taped(project, folder_of(version), "sh", "run.sh")
+    taped(project, environment_of(version, tmp_path / "venv"), "sh", "run.sh")
     run = workflow.replay(project, engine=engine)
     assert run.comparison is not None
     assert [output.path for output in run.comparison.outputs if output.verdict != "identical"] == []
