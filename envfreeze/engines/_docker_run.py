@@ -127,7 +127,7 @@ def _take_tape_state(
     with tempfile.TemporaryDirectory(dir=folder) as state:
         chunks, _ = carrier.get_archive(f"{_TAPES}/{STATE}")
         unpack_state(chunks, Path(state))
-        return *read_state(Path(state)), _force.read(Path(state))
+        return *read_state(Path(state), job.tapes), _force.read(Path(state))
 
 
 def _carrier(

@@ -14,7 +14,7 @@ from typing import IO
 
 from envfreeze.determinism import _force
 from envfreeze.observer.inject import SETTINGS, copy_agent, settings_variables, strict_variables
-from envfreeze.observer.tapes import first_process, source_name
+from envfreeze.observer.tapes import PLAYED, first_process, not_played, source_name
 from envfreeze.records.run import Job
 from envfreeze.records.tapes import LeftTape
 
@@ -139,29 +139,36 @@ def unpack_state(chunks: Iterable[bytes], folder: Path) -> None:
         for member in archive:
             name = member.name.rpartition("/")[2]
             if (
-                name in ("left", _REFUSED, _force.NOTES)
+                name in ("left", PLAYED, _REFUSED, _force.NOTES)
                 and member.isreg()
                 and (text := archive.extractfile(member))
             ):
                 (folder / name).write_bytes(text.read(_MOST_BYTES))
 
 
-def read_state(folder: Path) -> tuple[tuple[LeftTape, ...], tuple[str, ...]]:
-    """Where the command left its tapes, and notes; it could write there itself, so nothing is trusted."""
+def read_state(
+    folder: Path, sealed: Path | str | None = None
+) -> tuple[tuple[LeftTape, ...], tuple[str, ...]]:
+    """Where the command left its tapes, and notes; it could write there itself, so nothing is trusted.
+
+    Args:
+        sealed: the folder of the tapes, for those that no process asked for.
+    """
     notes = (NOTE_REFUSED,) if (folder / _REFUSED).is_file() else ()
     try:
         with (folder / "left").open("rb") as stream:
             lines = stream.read(_MOST_BYTES).decode(errors="replace").splitlines()
     except OSError:
         lines = []
-    return tuple(left for line in lines if (left := _left(line)) is not None), notes
+    left = tuple(left for line in lines if (left := _left(line)) is not None)
+    return left + (not_played(Path(sealed), folder) if sealed is not None else ()), notes
 
 
 def _left(line: str) -> LeftTape | None:
     fields = line.split("\t")
-    if len(fields) != 8 or not (fields[1].isdecimal() and fields[4].isdecimal()):
+    if len(fields) not in (8, 9) or not all(fields[at].isdecimal() for at in (1, 4, *range(8, len(fields)))):
         return None
-    process, source, thread, site, taken, line, place, why = fields
+    process, source, thread, site, taken, line, place, why = fields[:8]
     return LeftTape(
         process=process,
         source=source_name(int(source[:9])),
@@ -171,4 +178,5 @@ def _left(line: str) -> LeftTape | None:
         line=line,
         place=place,
         why=why,
+        more=int(fields[8][:18]) if len(fields) == 9 else 0,
     )

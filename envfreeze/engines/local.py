@@ -104,7 +104,7 @@ def _run(
         ended = _start(view, fitted, job, folder, scratch, progress)
     finally:
         collect(workspace, before, folder / "outputs", outside=job.writable)
-    left, tape_notes = read_state(state)
+    left, tape_notes = read_state(state, job.tapes)
     said = _force.read(state)
     return JobResult(
         exit_status=ended.status,

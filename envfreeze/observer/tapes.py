@@ -24,7 +24,7 @@ from envfreeze.files import sha256, write
 from envfreeze.observer._tape_logs import written_out
 from envfreeze.observer.outputs import printable
 from envfreeze.records.files import Gap
-from envfreeze.records.tapes import TapeEntry, Tapes, TapeSource
+from envfreeze.records.tapes import LeftTape, TapeEntry, Tapes, TapeSource
 from envfreeze.store import Store
 
 FOLDER = "tapes"
@@ -32,6 +32,7 @@ DEFAULT_LIMIT = 1 << 30
 """Bytes of all tapes of a run together."""
 
 _PAGE = 4096
+_MOST_NOTES = 1 << 20
 _CHUNK = struct.Struct("=IIII")
 _MAGIC = 0x45504154
 _LABEL = struct.Struct("=QQQBB")
@@ -224,6 +225,43 @@ def find(store: Store, tapes: Tapes) -> tuple[Path | None, str]:
     except (msgspec.ValidationError, msgspec.DecodeError, OSError):
         return None, damaged
     return (folder, "") if whole else (None, damaged)
+
+
+PLAYED = "played"
+"""The file in the folder for notes that names the processes whose tapes were found."""
+_MOST_UNPLAYED = 20
+
+
+def not_played(sealed: Path, notes: Path) -> tuple[LeftTape, ...]:
+    """Processes of the recorded run that drew randomness and that the replay did not start, some of them.
+
+    Args:
+        sealed: the folder of the tapes.
+        notes: where the processes of the replay wrote; without a word of any of them nothing is said.
+    """
+    try:
+        with (notes / PLAYED).open("rb") as stream:
+            played = set(stream.read(_MOST_NOTES).decode(errors="replace").split())
+        tapes = sorted(path for path in sealed.glob("*.tape") if path.name.partition(".")[0] not in played)
+    except OSError:
+        return ()
+    found = (_first_draw(path) for path in tapes)
+    return tuple(left for left in found if left is not None)[:_MOST_UNPLAYED]
+
+
+def _first_draw(path: Path) -> LeftTape | None:
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as tape:
+        seen = 0
+        for number, data in _chunks(tape):
+            if number > seen:
+                seen = number
+                if (first := _stream(data)).source == "randomness":
+                    why = "the recorded run started a program or a worker that this one did not"
+                    return LeftTape(
+                        process="", source="randomness", site=first.site, thread=first.thread, taken=0,
+                        why=why, more=1,
+                    )  # fmt: skip
+    return None
 
 
 def source_name(number: int) -> TapeSource:

@@ -69,3 +69,5 @@ class LeftTape(Record):
     place: str = ""
     """File and line of the code outside of the standard library that this was done for."""
     why: str = ""
+    more: int = 0
+    """How many values the recorded run was given from there on, where the replay ended before that."""

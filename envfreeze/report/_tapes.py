@@ -25,6 +25,8 @@ def first_hint(left: Sequence[LeftTape]) -> str | None:
     if not telling:
         return None
     first = min(telling, key=_rank)
+    if first.more:
+        return _ended_early(first)
     where = first.place or first.line or first.site
     asked = _WORDS.get(first.source, "something")
     return (
@@ -33,8 +35,24 @@ def first_hint(left: Sequence[LeftTape]) -> str | None:
     )
 
 
-def _rank(place: LeftTape) -> tuple[bool, bool, bool]:
-    return place.source == "clock", not place.line, not place.place or _is_library(place.place)
+def _ended_early(first: LeftTape) -> str:
+    times = "once" if first.more == 1 else f"{first.more} times"
+    if not first.process:
+        return f"first place where the recorded run went on: {first.why}; it asked at {first.site}"
+    return (
+        f"first place where the recorded run went on: it asked {times} more at {first.site} "
+        f"(after {first.taken}, in {first.process})"
+    )
+
+
+def _rank(place: LeftTape) -> tuple[bool, bool, bool, bool]:
+    """What it asked for and was not recorded comes before what was recorded and it did not ask for."""
+    return (
+        place.more > 0,
+        place.source == "clock",
+        not place.line,
+        not place.place or _is_library(place.place),
+    )
 
 
 def _is_library(line: str) -> bool:

@@ -382,7 +382,7 @@ class Recorder:
             "ENVFREEZE_TAPE_STATE": str(state),
         }
         done = self._run(told | tapes.first_process() | variables, *command)
-        return done, read_state(state)[0]
+        return done, read_state(state, folder)[0]
 
 
 @pytest.fixture
@@ -437,15 +437,47 @@ def test_the_first_place_off_the_tape_is_named(
     assert recorder.play(sealed, sys.executable, str(script))[0].stdout == again.stdout
 
 
-def test_a_replay_that_ends_early_has_the_recorded_values_until_then(
-    recorder: Recorder, tmp_path: Path
+@pytest.mark.parametrize(
+    ("recorded", "altered", "thread", "taken", "more"),
+    [
+        pytest.param(_DRAWS.format("4, 8, 4, 2"), _DRAWS.format("4, 8"), "0", 2, 2, id="fewer"),
+        pytest.param(_DRAWS.format("4, 8"), "print(1)", "0", 0, 2, id="none"),
+        pytest.param(_THREADS.format(3), _THREADS.format(2), "0.2", 0, 1, id="thread"),
+    ],
+)
+def test_a_replay_that_ends_early_names_where_the_recorded_run_went_on(
+    recorded: str, altered: str, thread: str, taken: int, more: int, recorder: Recorder, tmp_path: Path
 ) -> None:
+    """It has the recorded values until then."""
     script = tmp_path / "main.py"
-    script.write_text(_DRAWS.format("4, 8, 4"))
+    script.write_text(recorded)
     done, sealed, _ = recorder.record(sys.executable, str(script))
-    script.write_text(_DRAWS.format("4, 8"))
-    again, _ = recorder.play(sealed, sys.executable, str(script))
-    assert again.returncode == 0 and again.stdout.splitlines() == done.stdout.splitlines()[:2]
+    script.write_text(altered)
+    again, left = recorder.play(sealed, sys.executable, str(script))
+    assert again.returncode == 0 and again.stderr == b""
+    assert again.stdout.splitlines()[:taken] == done.stdout.splitlines()[:taken]
+    (first,) = left
+    assert (first.source, first.thread, first.taken, first.more) == ("randomness", thread, taken, more)
+    assert first.site.startswith("randomness in main.py:") and str(script) in first.process
+    times = "once" if more == 1 else f"{more} times"
+    assert f"the recorded run went on: it asked {times} more at {first.site}" in str(first_hint(left))
+
+
+_CHILDREN = """import subprocess, sys
+for _ in range({}):
+    subprocess.run([sys.executable, "-c", "import random; print(random.random())"])
+"""
+
+
+def test_a_program_that_a_replay_does_not_start_is_told(recorder: Recorder, tmp_path: Path) -> None:
+    script = tmp_path / "main.py"
+    script.write_text(_CHILDREN.format(2))
+    _, sealed, _ = recorder.record(sys.executable, str(script))
+    assert recorder.play(sealed, sys.executable, str(script))[1] == ()
+    script.write_text(_CHILDREN.format(1))
+    again, left = recorder.play(sealed, sys.executable, str(script))
+    assert again.returncode == 0
+    assert "started a program or a worker that this one did not" in str(first_hint(left))
 
 
 def test_a_killed_process_keeps_its_tape(recorder: Recorder) -> None:

@@ -13,6 +13,7 @@ its own signal handlers raise. Standard library only, Python 3.8 and newer.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from _thread import allocate_lock, get_ident
@@ -57,6 +58,7 @@ class Tape:
         self.on = True
         self.threads: dict[int, Thread] = {}
         self.adopted = self.lines = 0
+        self.ended = False
         self.lock = allocate_lock()
         self.sites: dict[Any, str] = {}
         self.after_fork: list[Callable[[], None]] = []
@@ -73,7 +75,7 @@ class Tape:
         if self.recording:
             self.log = self.form.Log(path + ".log", self.folder, self._full)
         else:
-            self.player = self.form.Player(path + ".tape")
+            self.player = self.form.Player(path + ".tape", self.state)
 
     def _full(self) -> None:
         """Half a tape is worth more than one with holes: nothing more is recorded."""
@@ -119,7 +121,8 @@ class Tape:
             self.name = "%s [fork %d]" % (self.name, thread.forks)
             self.lock = allocate_lock()
             self.threads = {get_ident(): Thread(_FIRST, "0")}
-            self.adopted = 0
+            self.adopted = self.lines = 0
+            self.ended = False
             if self.recording:
                 self.log.close()
             if self.on:
@@ -282,23 +285,26 @@ class Tape:
         stream.over = True
         self.lines += 1
         inner, place = self.places.place(sys._getframe(1))
-        fields = [
-            self.name,
-            str(stream.source),
-            thread.name,
-            stream.site,
-            str(stream.taken),
-            inner,
-            place,
-            why,
-        ]
-        line = "\t".join("".join(c if c >= " " else " " for c in field) for field in fields) + "\n"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        descriptor = _open(self.state + "/left", flags, 0o666)
+        self._say(stream.source, thread.name, stream.site, stream.taken, inner, place, why)
+
+    def _say(self, source: int, thread: str, site: str, taken: int, *words: str) -> None:
+        fields = [self.name, str(source), thread, site, str(taken), *words]
+        line = "\t".join("".join(c if c >= " " else " " for c in field) for field in fields)
+        self.form.note(self.state + "/left", line)
+
+    def end(self) -> None:
+        """At the end of a replay's process: where the recorded run went on."""
         try:
-            _write(descriptor, line.encode("utf-8", "replace")[:4000])
-        finally:
-            _close(descriptor)
+            if self.ended or self.recording or not self.on:
+                return
+            self.ended = True
+            for source, thread, site, taken, more in self.player.unread():
+                waits = source < self.form.CLOCK or " in " not in site or "time.monotonic" in site
+                if (source == self.form.ENTROPY or not waits) and self.lines < _MOST_LINES:
+                    self.lines += 1
+                    self._say(source, thread, site, taken, "", "", "the recorded run went on", str(more))
+        except Exception:
+            pass
 
     def failed(self, error: BaseException) -> None:
         """After a failure of ours the program goes on without us; what its signal handler raised goes on."""
@@ -368,5 +374,6 @@ def _start(folder: str, load: Callable[[str, str], Any], tapes: str, recording: 
     if not recording and not any(name.endswith(".agent.tape") for name in os.listdir(tapes)):
         return  # the shim's, which is not here
     os.register_at_fork(before=tape.before_fork, after_in_child=tape.forked)
+    atexit.register(tape.end)
     tape.programs = part("envfreeze_tape_programs").Programs(tape)
     part("envfreeze_tape_hooks").start(folder, load, tape)

@@ -14,9 +14,11 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-ENTROPY = 1
+ENTROPY, CLOCK = 1, 16
+_STRINGS = (1, 2, 4)
+"""Sources whose values are strings of bytes."""
 _MASK = (1 << 64) - 1
 _MAGIC = 0x45504154
 _LABEL = 26
@@ -176,8 +178,9 @@ def moved_up(low: int) -> int:
 class Player:
     """The tape of a process; a damaged one ends where the damage begins."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, state: str) -> None:
+        self.path, self.state = path, state
+        self.given: dict[int, Stream] = {}
         self.streams: dict[int, list[tuple[int, int]]] = {}
         self.keys: dict[int, int] = {}
         self.places: dict[str, list[int]] = {}
@@ -190,6 +193,7 @@ class Player:
             return
         self.there = True
         try:
+            note(state + "/played", path.rpartition("/")[2].partition(".")[0])
             self._walk(descriptor)
         finally:
             _close(descriptor)
@@ -229,6 +233,7 @@ class Player:
             self.claimed.add(number)
             stream.number = number
             stream.chunks = list(self.streams[number])
+            self.given[number] = stream
 
     def has(self, stream: Stream) -> bool:
         """Whether anything is left to give."""
@@ -242,6 +247,22 @@ class Player:
             finally:
                 _close(descriptor)
         return True
+
+    def unread(self) -> Iterator[tuple[int, str, str, int, int]]:
+        """Source, thread, site, values taken and values left, of streams that were not read to their end."""
+        for number, (source, thread, site, _) in self.labels.items():
+            stream = self.given.get(number)
+            taken = 0 if stream is None else stream.taken
+            if stream is None:
+                stream = Stream(0, source, site)
+                stream.chunks = list(self.streams[number])
+            more = 0
+            while self.has(stream):
+                if (self.take_bytes if source in _STRINGS else self.take)(stream) is None:
+                    break
+                more += 1
+            if more:
+                yield source, thread, site, taken, more
 
     def _varint(self, stream: Stream) -> int | None:
         if not self.has(stream):
@@ -279,6 +300,15 @@ class Player:
         stream.at += size
         stream.taken += 1
         return data
+
+
+def note(path: str, line: str) -> None:
+    """Append a line to a file; whole, as other processes do the same."""
+    descriptor = _open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    try:
+        _write(descriptor, line.encode("utf-8", "replace")[:4000] + b"\n")
+    finally:
+        _close(descriptor)
 
 
 def made_up(stream: Stream, size: int) -> bytes:

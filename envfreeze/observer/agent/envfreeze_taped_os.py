@@ -138,6 +138,11 @@ def _programs(module: Any, tape: Any, put: Any) -> None:
         tape.programs.tell_next(b"s")
         return original(command)
 
+    def leaves(original: Any, status: Any) -> Any:
+        tape.end()
+        return original(status)
+
+    put(module, "_exit", leaves)
     put(module, "execv", becomes)
     put(module, "execve", becomes_with)
     put(module, "posix_spawn", spawns)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define MOST_LINES 64 /* of one process in <state>/left */
+#define MOST_WORK (1u << 28) /* chunks that are looked at when the process ends */
 
 static const struct chunk **parts; /* in the order of the file */
 static size_t part_count;
@@ -20,6 +21,8 @@ static char *claimed; /* of each part that begins a stream: somebody plays it */
 static struct { uint64_t key; uint32_t part; char loose; } *table; /* open addressing; key 0 is free */
 static size_t table_size;
 static int lines;
+static struct { uint32_t part, at; } *reached; /* where each stream was read to, by its first part; 0: not at all */
+static char told_end;
 
 /* Walks over the chunks; with `into` keeps them. Returns how many there are. */
 static size_t walk(const char *tape, size_t size, const struct chunk **into) {
@@ -58,12 +61,23 @@ static uint64_t site_in(const struct chunk *chunk, const struct label *label) {
   return text < end ? tape_hash(0, text + 1, (size_t)(end - text - 1)) : 1;
 }
 
+/* Whose tape was found, so that those that nobody asked for are known. */
+static void note_played(uint64_t process) {
+  char name[3200], line[24];
+  snprintf(name, sizeof name, "%s/played", tape_state());
+  int descriptor = (int)syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (descriptor < 0) return;
+  int length = snprintf(line, sizeof line, "%016llx\n", (unsigned long long)process);
+  (void)!syscall(SYS_write, descriptor, line, (size_t)length);
+  syscall(SYS_close, descriptor);
+}
+
 void play_open(uint64_t process) {
   char name[3200];
   struct stat status;
   parts = NULL;
   part_count = table_size = 0;
-  lines = 0;
+  lines = told_end = 0;
   if (tape_seeded) return;
   snprintf(name, sizeof name, "%s/%016llx.tape", tape_folder(), (unsigned long long)process);
   int descriptor = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC, 0);
@@ -78,10 +92,12 @@ void play_open(uint64_t process) {
   parts = tape_map(count * sizeof *parts + 1);
   table = tape_map(size * sizeof *table);
   claimed = tape_map(count + 1);
-  if (!parts || !table || !claimed) {
+  reached = tape_map((count + 1) * sizeof *reached);
+  if (!parts || !table || !claimed || !reached) {
     parts = NULL;
     return;
   }
+  note_played(process);
   table_size = size;
   part_count = walk(tape, (size_t)status.st_size, parts);
   uint32_t streams = 0;
@@ -121,6 +137,7 @@ void play_find(struct stream *stream, uint64_t loose) {
   struct label label;
   memcpy(&label, chunk->data, LABEL_SIZE);
   stream->chunk = (struct chunk *)chunk;
+  stream->first = stream->part;
   stream->number = chunk->stream;
   stream->at = LABEL_SIZE + label.text_length;
   stream->end = chunk->used;
@@ -161,23 +178,37 @@ static void one_line(char *text) {
     if ((unsigned char)*text < ' ') *text = ' ';
 }
 
+static void write_line(const char *line, int length, size_t room);
+
 /* One line, tab-separated: process, source, thread, call site, values taken before, line of Python code, line of
- * the program's own Python code, reason. */
+ * the program's own Python code, reason; and how
+ * many more the recorded run asked for, where the replay ended before that. */
 static void leave(struct thread *thread, struct stream *stream, const char *why) {
-  char name[3200], inner[512] = "", place[512] = "", line[2600];
+  char inner[512] = "", place[512] = "", line[2600];
   if (stream->over || tape_seeded) return;
   stream->over = 1;
   if (temporary_is_mktemp() || lines++ >= MOST_LINES) return;
   if (stream->site->interpreter) python_place(stream->source == ENTROPY, inner, place, sizeof place);
   one_line(inner);
   one_line(place);
-  snprintf(name, sizeof name, "%s/left", tape_state());
   int length = snprintf(line, sizeof line, "%s\t%u\t%s\t%s\t%llu\t%s\t%s\t%s\n", process_name(), stream->source,
                         thread->name, stream->site->text, (unsigned long long)stream->taken, inner, place, why);
+  write_line(line, length, sizeof line);
+}
+
+static void write_line(const char *line, int length, size_t room) {
+  char name[3200];
+  snprintf(name, sizeof name, "%s/left", tape_state());
   int descriptor = (int)syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (descriptor < 0) return;
-  if (length > 0 && (size_t)length < sizeof line && syscall(SYS_write, descriptor, line, (size_t)length) < 0) lines--;
+  if (length > 0 && (size_t)length < room && syscall(SYS_write, descriptor, line, (size_t)length) < 0) lines--;
   syscall(SYS_close, descriptor);
+}
+
+static void took(struct stream *stream) {
+  reached[stream->first].part = stream->part;
+  reached[stream->first].at = stream->at;
+  stream->taken++;
 }
 
 int play_take(struct thread *thread, struct stream *stream, int64_t *value) {
@@ -186,7 +217,7 @@ int play_take(struct thread *thread, struct stream *stream, int64_t *value) {
     leave(thread, stream, "asked again after the last of the tape");
     return 0;
   }
-  stream->taken++;
+  took(stream);
   stream->last = (int64_t)((uint64_t)stream->last + ((zigzag >> 1) ^ (0 - (zigzag & 1))));
   *value = stream->last;
   return 1;
@@ -223,7 +254,7 @@ void play_bytes(struct thread *thread, struct stream *stream, void *bytes, size_
     memcpy(bytes, stream->chunk->data + stream->at, part);
     stream->at += (uint32_t)recorded;
     if (size != recorded) leave(thread, stream, "asked for another number of bytes than recorded");
-    stream->taken++;
+    took(stream);
   }
   make_bytes(stream, (unsigned char *)bytes + part, size - part);
 }
@@ -239,6 +270,70 @@ void play_text(struct thread *thread, struct stream *stream, char *text, size_t 
     memcpy(text, stream->chunk->data + stream->at, recorded);
     text[recorded] = 0;
     stream->at += (uint32_t)recorded;
-    stream->taken++;
+    took(stream);
   }
 }
+
+/* How many values there are in a chunk from a place on: byte strings are a size and so many bytes. */
+static unsigned values_in(const struct chunk *chunk, uint32_t at, int strings) {
+  unsigned count = 0;
+  while (at < chunk->used) {
+    uint64_t value = 0;
+    unsigned shift = 0;
+    while (at < chunk->used && shift < 64) {
+      unsigned char byte = chunk->data[at++];
+      value |= (uint64_t)(byte & 127) << shift;
+      shift += 7;
+      if (!(byte & 128)) break;
+    }
+    if (strings && value > chunk->used - at) break;
+    if (strings) at += (uint32_t)value;
+    count++;
+  }
+  return count;
+}
+
+/* Only what a program asks for itself: how often waits and libraries look at clocks varies. */
+static int is_telling(const struct label *label, const char *text, size_t length) {
+  if (label->source == ENTROPY) return 1;
+  return label->source >= CLOCK && memmem(text, length, " in ", 4) && !memmem(text, length, "time.monotonic", 14);
+}
+
+/* At the end of the process: where the recorded run went on. */
+void play_end(void) {
+  if (tape_mode != TAPE_REPLAY || tape_seeded || !parts || told_end || syscall(SYS_getpid) != process_number()) return;
+  if (!process_is_ours() || temporary_is_mktemp()) return;
+  told_end = 1;
+  uint32_t streams = 0;
+  size_t work = 0;
+  for (size_t i = 0; i < part_count && lines < MOST_LINES && work < MOST_WORK; i++) {
+    struct label label;
+    char line[2600];
+    if (parts[i]->stream <= streams || parts[i]->used < LABEL_SIZE) continue;
+    streams = parts[i]->stream;
+    memcpy(&label, parts[i]->data, LABEL_SIZE);
+    const char *text = (const char *)parts[i]->data + LABEL_SIZE, *end = text + label.text_length;
+    uint32_t begin = LABEL_SIZE + label.text_length;
+    if (begin > parts[i]->used || !is_telling(&label, text, label.text_length)) continue;
+    work += part_count - i;
+    size_t from = reached[i].at ? reached[i].part : i;
+    unsigned before = 0, more = 0;
+    for (size_t k = i; k < part_count; k++) {
+      if (parts[k]->stream != streams) continue;
+      uint32_t at = k == i ? begin : 0;
+      unsigned all = values_in(parts[k], at, label.source == ENTROPY);
+      unsigned rest = k < from ? 0 : k > from ? all : values_in(parts[k], reached[i].at ? reached[i].at : at, label.source == ENTROPY);
+      before += all - (rest < all ? rest : all);
+      more += rest;
+    }
+    if (!more) continue;
+    const char *space = memchr(text, ' ', label.text_length);
+    if (!space) continue;
+    lines++;
+    int length = snprintf(line, sizeof line, "%s\t%u\t%.*s\t%.*s\t%u\t\t\tthe recorded run went on\t%u\n", process_name(),
+                          (unsigned)label.source, (int)(space - text), text, (int)(end - space - 1), space + 1, before, more);
+    write_line(line, length, sizeof line);
+  }
+}
+
+__attribute__((destructor)) static void end(void) { play_end(); }

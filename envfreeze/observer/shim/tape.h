@@ -48,7 +48,7 @@ struct stream {
   int64_t last;
   struct chunk *chunk; /* recording: being filled; playing: being read */
   uint32_t at, end;    /* playing: position in the chunk; recording: end is its room */
-  uint32_t number, part;
+  uint32_t number, part, first;
   uint32_t chunk_size;
   int over;            /* the replay is past the end */
   uint64_t taken, random;
@@ -114,6 +114,7 @@ int play_has(struct stream *stream); /* whether anything is left to give */
 int play_take(struct thread *thread, struct stream *stream, int64_t *value); /* 0 past the end */
 void play_bytes(struct thread *thread, struct stream *stream, void *bytes, size_t size);
 void play_text(struct thread *thread, struct stream *stream, char *text, size_t size); /* as it is past the end */
+void play_end(void); /* says where the recorded run went on */
 
 /* sites.c */
 const struct site *site_of(const void *caller);
