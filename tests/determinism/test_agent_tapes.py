@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
 from envfreeze import workflow
-from envfreeze.observer import inject
+from envfreeze.observer import inject, tapes
 from envfreeze.records.lock import Lock
+from envfreeze.report._tapes import first_hint
 
 from ._every_source import VERSIONS, environment_of
-from .test_tapes import ENGINES, POOL, POOLS, PYTHON, freeze
+from .test_tapes import (
+    _CHILDREN,
+    _DRAWS,
+    _THREADS,
+    ENGINES,
+    POOL,
+    POOLS,
+    PYTHON,
+    Recorder,
+    environment,
+    freeze,
+)
+
+OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +65,183 @@ def test_each_program_is_the_same(version: str, engine: str, project: Path, tmp_
     run = workflow.replay(project, engine=engine)
     assert run.comparison is not None
     assert [output.path for output in run.comparison.outputs if output.verdict != "identical"] == []
+
+
+class AgentRecorder(Recorder):
+    """Records and plays with the agent alone."""
+
+    def _run(self, variables: dict[str, str], *command: str) -> subprocess.CompletedProcess[bytes]:
+        agent = self.folder / "agent"
+        if not agent.exists():
+            inject.copy_agent(agent)
+        env = environment(Path(sys.executable).parent) | variables | {"PYTHONPATH": str(agent)}
+        return subprocess.run(command, env=env, capture_output=True, timeout=60)
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> AgentRecorder:
+    return AgentRecorder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "altered", "thread", "taken", "why"),
+    [
+        pytest.param(_DRAWS.format("4, 4"), _DRAWS.format("4, 4, 4"), "0", 2, "after the last", id="more"),
+        pytest.param(
+            _DRAWS.format("4, 8, 4"), _DRAWS.format("4, 4, 8"), "0", 1, "another number", id="order"
+        ),
+        pytest.param(_THREADS.format(2), _THREADS.format(3), "0.2", 0, "after the last", id="thread"),
+        pytest.param(_DRAWS.format("4, 8, 4"), _DRAWS.format("4, 8"), "0", 2, "went on", id="fewer"),
+        pytest.param(_THREADS.format(3), _THREADS.format(2), "0.2", 0, "went on", id="no thread"),
+    ],
+)
+def test_the_first_place_off_the_tape_is_named(
+    recorded: str, altered: str, thread: str, taken: int, why: str, recorder: AgentRecorder, tmp_path: Path
+) -> None:
+    script = tmp_path / "main.py"
+    script.write_text(recorded)
+    done, sealed, _ = recorder.record(sys.executable, str(script))
+    assert recorder.play(sealed, sys.executable, str(script))[1] == ()
+    script.write_text(altered)
+    again, left = recorder.play(sealed, sys.executable, str(script))
+    assert again.returncode == 0 and again.stderr == b""
+    assert again.stdout.splitlines()[:taken] == done.stdout.splitlines()[:taken]
+    first = left[0]
+    assert (first.source, first.thread, first.taken) == ("randomness", thread, taken)
+    assert why in first.why and str(script) in first.process
+    if first.more:
+        assert "the recorded run went on: it asked once more at" in str(first_hint(left))
+    else:
+        assert first.line == f"{script}:3"
+        assert f"{script}:3 asked for randomness" in str(first_hint(left))
+    assert recorder.play(sealed, sys.executable, str(script))[0].stdout == again.stdout
+
+
+def test_a_program_that_a_replay_does_not_start_is_told(recorder: AgentRecorder, tmp_path: Path) -> None:
+    script = tmp_path / "main.py"
+    script.write_text(_CHILDREN.format(2))
+    _, sealed, _ = recorder.record(sys.executable, str(script))
+    assert recorder.play(sealed, sys.executable, str(script))[1] == ()
+    script.write_text(_CHILDREN.format(1))
+    assert "that this one did not" in str(first_hint(recorder.play(sealed, sys.executable, str(script))[1]))
+
+
+def test_a_killed_process_keeps_its_tape(recorder: AgentRecorder) -> None:
+    code = "import os, random; os.write(1, str(random.random()).encode()); os.kill(os.getpid(), 9)"
+    done, sealed, _ = recorder.record(sys.executable, "-c", code)
+    assert done.returncode == -9 and done.stdout
+    again, left = recorder.play(sealed, sys.executable, "-c", code)
+    assert again.stdout == done.stdout and left == ()
+
+
+def test_a_limit_ends_the_recording_and_nothing_else(recorder: AgentRecorder) -> None:
+    code = "import os\nfor _ in range(3000): os.urandom(32)\nprint('done')"
+    done, sealed, gaps = recorder.record(sys.executable, "-c", code, limit=20_000)
+    assert done.stdout == b"done\n" and done.stderr == b""
+    assert not sealed.complete and "--tape-limit" in gaps
+    assert sum(path.stat().st_size for path in recorder.folder.glob(".envfreeze/tapes/*/*.tape")) <= 20_000
+    again, left = recorder.play(sealed, sys.executable, "-c", code)
+    assert again.stdout == b"done\n" and left
+
+
+def test_a_hostile_tape_harms_nobody(recorder: AgentRecorder) -> None:
+    command = sys.executable, "-c", "import random, time; print(random.random() < 1, time.time() != 0)"
+    recorder.record(*command)
+    (path,) = recorder.folder.glob(".envfreeze/tapes/*/*.tape")
+    whole = path.read_bytes()
+    state = recorder.folder / "hostile"
+    state.mkdir()
+    told = {
+        "ENVFREEZE_TAPE": "replay",
+        "ENVFREEZE_TAPES": str(path.parent),
+        "ENVFREEZE_TAPE_STATE": str(state),
+    }
+    for at in range(0, 120, 7):
+        path.write_bytes(whole[:at] + b"\xff\xff\xff\xff" + whole[at + 4 :])
+        done = recorder._run(told | tapes.first_process(), *command)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"True True\n", b""), at
+
+
+_STANDS_FOR = """
+import datetime, inspect, os, pickle, random, signal, time
+class Timer:
+    clock = time.time
+print(Timer().clock() > 0, pickle.loads(pickle.dumps(time.time)) is time.time, time.time.__name__)
+print(pickle.loads(pickle.dumps(random.Random)) is random.Random, random.seed(3), random.random())
+class Mine(datetime.datetime):
+    pass
+now = Mine.now(datetime.timezone.utc)
+print(type(now), type(datetime.datetime.utcnow()), isinstance(now, datetime.datetime))
+print(pickle.loads(pickle.dumps(datetime.datetime.now())).year > 2000)
+os.scandir("/nothing-here")
+"""
+
+
+def test_what_stands_for_a_function_behaves_like_it(recorder: AgentRecorder) -> None:
+    """As an attribute of a class, pickled, for subclasses, and where it fails."""
+    bare = subprocess.run([sys.executable, "-c", _STANDS_FOR], capture_output=True)
+    done, sealed, _ = recorder.record(sys.executable, "-c", _STANDS_FOR)
+    again, _ = recorder.play(sealed, sys.executable, "-c", _STANDS_FOR)
+    assert bare.stdout.count(b"\n") == 4 and b"FileNotFoundError" in bare.stderr
+    for run in (done, again):
+        assert (run.returncode, run.stdout) == (bare.returncode, bare.stdout)
+        assert run.stderr.splitlines()[-1] == bare.stderr.splitlines()[-1]
+
+
+_TIMED_OUT = """
+import os, signal, time
+class Late(Exception):
+    pass
+def late(*_):
+    raise Late
+signal.signal(signal.SIGALRM, late)
+caught = 0
+for _ in range(40):
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
+    try:
+        while True:
+            os.urandom(2), time.time()
+    except Late:
+        caught += 1
+print(caught)
+"""
+
+
+def test_exceptions_of_signal_handlers_go_through(recorder: AgentRecorder) -> None:
+    done, sealed, gaps = recorder.record(sys.executable, "-c", _TIMED_OUT)
+    assert (done.stdout, done.stderr) == (b"40\n", b"") and "agent" not in gaps
+    again, _ = recorder.play(sealed, sys.executable, "-c", _TIMED_OUT)
+    assert (again.stdout, again.stderr) == (b"40\n", b"")
+
+
+def test_tapes_of_the_shim_are_not_for_the_agent(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(inject.SWITCH)
+    if inject.shim() is None:
+        pytest.skip("this installation has no shim")
+    (project / "main.py").write_text("import random; print(random.random())")
+    python = environment_of(OWN, tmp_path / "venv")
+    freeze(project, python, "python", "main.py")
+    monkeypatch.setenv(inject.SWITCH, "off")
+    run = workflow.replay(project, engine="local")
+    assert run.exit_status == 0
+    assert any("no shim, which plays tapes that a shim recorded" in note for note in run.notes)
+
+
+def test_tapes_of_the_agent_are_played_by_it_where_there_is_a_shim(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "main.py").write_text(
+        "import random, time; print(random.random(), time.time(), {'a', 'b', 'c'})"
+    )
+    lock = taped(project, environment_of(OWN, tmp_path / "venv"), "python", "main.py")
+    assert any("libraries in C" in gap.what for gap in lock.gaps)
+    monkeypatch.delenv(inject.SWITCH)
+    run = workflow.replay(project, engine="local")
+    assert run.comparison and run.comparison.verdict == "identical" and run.left_tape == ()
+    shutil.rmtree(project / ".envfreeze/tapes")
+    run = workflow.replay(project, engine="local")
+    assert [setting.value for setting in run.settings if setting.variable == "PYTHONHASHSEED"] == [
+        setting.value for setting in lock.run.settings if setting.variable == "PYTHONHASHSEED"
+    ]

@@ -275,17 +275,17 @@ class Tape:
             data = b""
             self.left(thread, stream, "asked again after the last of the tape")
         elif len(data) != size:
-            self.left(thread, stream, "asked for another number of bytes than recorded")
+            self.left(thread, stream, "asked for another number of bytes than recorded", given=1)
         return data[:size] + bytes(self.form.made_up(stream, size - len(data)))
 
-    def left(self, thread: Thread, stream: Any, why: str) -> None:
+    def left(self, thread: Thread, stream: Any, why: str, given: int = 0) -> None:
         """Say where the replay left the tape, as ``shim/playback.c`` does."""
         if stream.over or self.lines >= _MOST_LINES:
             return
         stream.over = True
         self.lines += 1
         inner, place = self.places.place(sys._getframe(1))
-        self._say(stream.source, thread.name, stream.site, stream.taken, inner, place, why)
+        self._say(stream.source, thread.name, stream.site, stream.taken - given, inner, place, why)
 
     def _say(self, source: int, thread: str, site: str, taken: int, *words: str) -> None:
         fields = [self.name, str(source), thread, site, str(taken), *words]
