@@ -124,6 +124,18 @@ def test_a_replay_under_another_seed_runs_the_command_under_it(project: Path, py
     assert runs[0].stdout == runs[1].stdout != runs[2].stdout
 
 
+@needs_shim
+def test_children_with_an_empty_environment_have_the_seed(project: Path, python: Path) -> None:
+    code = """
+        import subprocess, sys
+        command = [sys.executable, "-c", "import random; print(random.random())"]
+        print(subprocess.run(command, env={}, capture_output=True).stdout)
+        """
+    freeze(project, code, python)
+    first, again, other = (workflow.replay(project, engine="local", seed=seed) for seed in (3, 3, 4))
+    assert first.stdout == again.stdout != other.stdout
+
+
 def test_the_profile_off_sets_nothing_at_the_replay(project: Path, python: Path) -> None:
     code = "import os; print(os.environ.get('PYTHONHASHSEED'), os.environ.get('ENVFREEZE_TAPE'))"
     freeze(project, code, python, profile="off")

@@ -15,7 +15,7 @@
 
 static const char *const OURS[] = {"LD_PRELOAD",      "ENVFREEZE_AGENT",      "ENVFREEZE_PROJECT",  "ENVFREEZE_TAPE",
                                    "ENVFREEZE_TAPES", "ENVFREEZE_TAPE_STATE", "ENVFREEZE_TAPE_KEYS",
-                                   "ENVFREEZE_TAPE_ROOT"};
+                                   "ENVFREEZE_TAPE_ROOT", "ENVFREEZE_SEED",     "ENVFREEZE_HOLD"};
 #define COUNT (sizeof OURS / sizeof *OURS)
 static char values[COUNT][4400]; /* "NAME=value" as at our start; the first names the shim */
 static char shim[4400];          /* path of this library */
