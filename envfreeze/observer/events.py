@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from envfreeze.determinism._kernels import KERNELS
-from envfreeze.gpu_files import asks_driver, is_device
+from envfreeze.gpu_files import is_device
 from envfreeze.observer.inject import SHIM
 from envfreeze.observer.questions import own_files, own_libraries
 from envfreeze.observer.shim_log import Image, read_images, read_started, read_traced
@@ -114,7 +114,7 @@ def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[s
             written[path] = min(when, written.get(path, when))
     ours = {name(path) for path in (SHIM, KERNELS) for name in (os.fspath, os.path.realpath)}
     loaders = [image for image in images if not own_libraries(image.program)]
-    libraries = {*events.libraries, *(library for image in loaders for library in _loaded(image))}
+    libraries = {*events.libraries, *(library for image in loaders for library in image.libraries)}
     for path in libraries:
         if not is_device(path):
             read.setdefault(path, _AT_THE_END)
@@ -129,15 +129,6 @@ def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[s
         started=started,
         libraries=tuple(sorted(libraries)),
     )
-
-
-def _loaded(image: Image) -> Iterator[str]:
-    """What a program loaded; one that only asks what GPUs there are does not count as using them."""
-    is_tool = os.path.basename(image.program) in _GPU_TOOLS  # noqa: PTH119
-    return (path for path in image.libraries if not (is_tool and (is_device(path) or asks_driver(path))))
-
-
-_GPU_TOOLS = frozenset({"nvidia-smi", "rocm-smi", "amd-smi", "rocminfo", "rocm_agent_enumerator"})
 
 
 def _start(path: Path) -> tuple[int, str]:

@@ -1,5 +1,7 @@
 """What NVIDIA's driver says of its GPUs, by ``nvidia-smi``, which is installed with every driver.
 
+In a container it may be missing; then the kernel's part of the driver tells models and version.
+
 Its manual: https://docs.nvidia.com/deploy/nvidia-smi/index.html; what it prints of Multi-Instance GPU (MIG):
 https://docs.nvidia.com/datacenter/tesla/mig-user-guide/.
 """
@@ -10,6 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -53,6 +56,26 @@ def ask(environment: Mapping[str, str]) -> Driver:
             for number, gpu in enumerate(gpus)
         )
     return Driver(version, _api(program) if gpus else "", gpus)
+
+
+def of_kernel() -> Driver:
+    """Version and models alone, from ``/proc/driver/nvidia`` (the driver's README, "/proc Interface")."""
+    version = _VERSION.search(_read(PROC / "version"))
+    models = [_MODEL.search(_read(path)) for path in sorted(PROC.glob("gpus/*/information"))]
+    gpus = tuple(Gpu(model=match[1].strip()) for match in models if match)
+    return Driver(version[1] if version and gpus else "", "", gpus)
+
+
+PROC = Path("/proc/driver/nvidia")
+_VERSION = re.compile(r"^NVRM version:.*?\s(\d+\.\d[\d.]*)\s", re.MULTILINE)
+_MODEL = re.compile(r"^Model:\s*(\S.*)$", re.MULTILINE)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _gpus(program: str) -> tuple[str, tuple[Gpu, ...]]:

@@ -17,7 +17,7 @@ from envfreeze.errors import ProbeError
 from envfreeze.gpu_files import asks_driver
 from envfreeze.probes import Probe, Section, Target
 from envfreeze.probes._gpu_libraries import full_version, loaded
-from envfreeze.probes._nvidia_smi import Driver, ask
+from envfreeze.probes._nvidia_smi import Driver, ask, of_kernel
 from envfreeze.records.environment import Cuda, GpuLibrary
 from envfreeze.records.files import Gap
 
@@ -54,12 +54,7 @@ _EXACT = re.compile(r"\d+\.\d+\.\d{1,2}")
 
 def inspect(target: Target) -> Section:
     """No section where there is neither a GPU nor a CUDA package nor a loaded library of CUDA."""
-    gaps: tuple[Gap, ...] = ()
-    driver = Driver()
-    try:
-        driver = ask(target.environment)
-    except ProbeError as error:
-        gaps = (Gap(what="GPUs", why=str(error)),)
+    driver, gaps = _driver(target)
     libraries = loaded(target, "cuda")
     versions: dict[str, str] = {}
     evidence = []
@@ -81,6 +76,23 @@ def inspect(target: Target) -> Section:
         **versions,
     )
     return Section(value=value, gaps=gaps)
+
+
+def _driver(target: Target) -> tuple[Driver, tuple[Gap, ...]]:
+    """By nvidia-smi, else by the kernel, which says less; and what is not known."""
+    why = "nvidia-smi is not there"
+    try:
+        driver = ask(target.environment)
+        if driver.gpus:
+            return driver, ()
+    except ProbeError as error:
+        why = str(error)
+    driver = of_kernel()
+    if driver.gpus:
+        why += "; memory, compute capability and division (MIG) are not known"
+    elif why == "nvidia-smi is not there":
+        return driver, ()
+    return driver, (Gap(what="GPUs", why=why),)
 
 
 def of_this_machine() -> Cuda | None:

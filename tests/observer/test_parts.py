@@ -7,9 +7,10 @@ import json
 import pytest
 
 from envfreeze.observer.environment import split
-from envfreeze.observer.events import read_events, source_of
+from envfreeze.observer.events import Events, _with_images, read_events, source_of
 from envfreeze.observer.outputs import matches, normalized
 from envfreeze.observer.sensitive import looks_secret
+from envfreeze.observer.shim_log import Image
 
 
 @pytest.mark.parametrize(
@@ -104,3 +105,15 @@ def test_damaged_and_hostile_reports_are_passed_over(tmp_path):
     assert events.read == {"/a": 5}
     assert events.written == {"/d": 1}
     assert events.processes[0].executable == "/p"
+
+
+def test_devices_of_gpus_are_no_files_and_asking_for_them_is_no_use():
+    mapped = ("/usr/lib/libcuda.so.1", "/usr/lib/libm.so.6", "/dev/nvidia0")
+    images = [
+        Image(program=program, libraries=mapped) for program in ("/usr/bin/nvidia-smi", "/v/bin/python")
+    ]
+    asked = _with_images(Events(), images[:1], frozenset())
+    assert asked.libraries == ()
+    used = _with_images(Events(), images, frozenset())
+    assert set(used.libraries) == set(mapped)
+    assert set(used.read) == set(mapped) - {"/dev/nvidia0"}

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from envfreeze.probes import Section, Target
+import pytest
+
+from envfreeze.probes import Section, Target, _nvidia_smi
 from envfreeze.probes.cuda import _toolkit, inspect
 from envfreeze.records.environment import Gpu, GpuLibrary
 
@@ -97,6 +99,11 @@ def inspected(
     )
 
 
+@pytest.fixture(autouse=True)
+def no_driver_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_nvidia_smi, "PROC", tmp_path / "none")
+
+
 def test_neither_gpu_nor_packages(tmp_path: Path) -> None:
     section = inspected(tmp_path, ("numpy", "2.0"))
     assert section.value is None and section.gaps == ()
@@ -170,6 +177,31 @@ def test_machine_whose_gpus_are_gone(tmp_path: Path) -> None:
     failing(tmp_path / "bin", "No devices were found", 6)
     section = inspected(tmp_path)
     assert section.value is None and section.gaps == ()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024\n",
+        "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.15  Release Build  (x@y)  Tue\n",
+    ],
+)
+def test_container_without_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    proc = tmp_path / "proc"
+    (proc / "gpus" / "0000:01:00.0").mkdir(parents=True)
+    (proc / "version").write_text(f"{said}GCC version:  gcc version 12.2.0\n")
+    (proc / "gpus" / "0000:01:00.0" / "information").write_text(
+        "Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 45\nGPU UUID: \t GPU-5d5ba0d6\n"
+    )
+    monkeypatch.setattr(_nvidia_smi, "PROC", proc)
+    section = inspected(tmp_path, loaded=["/usr/lib/libcuda.so.550.54.15"])
+    assert section.value.gpus == (Gpu(model="NVIDIA H100 80GB HBM3"),)
+    assert (section.value.driver, section.value.used) == ("550.54.15", True)
+    assert "nvidia-smi is not there; memory" in section.gaps[0].why
+    failing(tmp_path / "bin", "Failed to initialize NVML: Driver/library version mismatch", 18)
+    section = inspected(tmp_path)
+    assert section.value.driver == "550.54.15"
+    assert "version mismatch; memory" in section.gaps[0].why
 
 
 def test_versions_of_packages(tmp_path: Path) -> None:
