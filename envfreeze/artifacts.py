@@ -31,6 +31,8 @@ def pack(
     minimal: tuple[str, ...] = (),
     checklists: Iterable[str] = (),
     sign: Path | str | None = None,
+    anonymous: bool = False,
+    identities: Iterable[str] = (),
     allow: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Packed:
@@ -46,6 +48,8 @@ def pack(
         minimal: a command that shows within minutes that the one experiment works.
         checklists: venues whose checklists are filled in (see ``envfreeze.bundle.checklists``).
         sign: a private key of ssh-keygen or minisign, which signs the bundle's digests.
+        anonymous: for double-blind review: nothing in it says who made it.
+        identities: what says so beside what is found: names, e-mails, institutions.
         allow: ``FINGERPRINT=REASON`` of what looks like a secret and is none.
 
     Raises:
@@ -59,7 +63,8 @@ def pack(
     from envfreeze.secrets import parse_allowed
 
     path = lockfile.locate(Path(lock_path).absolute())
-    target = Path(output) if output is not None else packing.default_name(path)
+    default = Path("anonymous.envfreeze.zip") if anonymous else packing.default_name(path)
+    target = Path(output) if output is not None else default
     if target.is_dir():
         raise InputError(f"{target} is a folder, where the bundle has to be written.")
     options = Options(
@@ -70,26 +75,36 @@ def pack(
         minimal=minimal,
         checklists=tuple(checklists),
         sign=None if sign is None else str(sign),
+        anonymous=anonymous,
+        identities=tuple(identities),
         allowed=parse_allowed(allow),
     )
     return packing.pack(path, target, options, recipe_of=recipe_of, progress=progress or Silent())
 
 
 def verify(
-    bundle: Path | str, *, signers: Path | str | None = None, progress: Progress | None = None
+    bundle: Path | str,
+    *,
+    signers: Path | str | None = None,
+    anonymous_for: Iterable[str] = (),
+    progress: Progress | None = None,
 ) -> Verification:
     """Check every content of a bundle and its signature, and say what is needed from elsewhere.
 
     Args:
         signers: whose keys count: ``allowed_signers`` of ssh-keygen(1), or a public key of minisign.
+        anonymous_for: names and the like that nothing in it may tell.
 
     Raises:
-        InputError: it is no bundle, or built to do harm; ``signers`` cannot be read.
+        InputError: it is no bundle, or built to do harm; ``signers`` cannot be read; a name is too short.
     """
     from envfreeze.bundle.verify import verify as verified
 
     return verified(
-        Path(bundle), signers=None if signers is None else Path(signers), progress=progress or Silent()
+        Path(bundle),
+        signers=None if signers is None else Path(signers),
+        anonymous_for=tuple(anonymous_for),
+        progress=progress or Silent(),
     )
 
 

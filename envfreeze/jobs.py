@@ -202,6 +202,20 @@ def untaped(lock: Lock) -> tuple[str, ...]:
     return tuple(f"{gap.what}: {gap.why}" for gap in lock.gaps if gap.what.startswith(UNTAPED))
 
 
+def altered(lock: Lock, store: Store) -> tuple[str, ...]:
+    """A note where the original outputs are not as the run made them, for anonymous review."""
+    if lock.run is None:
+        return ()
+    outputs = store.entries(lock.run.outputs, what="original outputs")
+    names = [entry.path for entry in outputs if entry.altered]
+    streams = (("<stdout>", lock.run.stdout), ("<stderr>", lock.run.stderr))
+    names += [name for name, stream in streams if stream.altered]
+    if not names:
+        return ()
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return (f"names in these original outputs were replaced for anonymous review: {shown}",)
+
+
 def playable(lock: Lock, store: Store, profile: str) -> tuple[Lock, dict[str, Any], tuple[str, ...]]:
     """What it takes to play the tapes of the recorded run.
 

@@ -105,7 +105,7 @@ def replay(
     from envfreeze.determinism._force import not_in_force
     from envfreeze.engines import choose
     from envfreeze.gpus import granted, parse, with_gpus
-    from envfreeze.jobs import job_for, playing, untaped
+    from envfreeze.jobs import altered, job_for, playing, untaped
     from envfreeze.runs import compare_with_original, keep, record
 
     progress = progress or Silent()
@@ -139,7 +139,14 @@ def replay(
         run = record(path, image, job, result, result.settings or switches, started, unfinished)
         run = msgspec.structs.replace(
             run,
-            notes=gpu_notes + run.notes + plays.notes + untaped(lock) + not_in_force(run.settings),
+            notes=(
+                gpu_notes
+                + run.notes
+                + plays.notes
+                + untaped(lock)
+                + altered(lock, store)
+                + not_in_force(run.settings)
+            ),
             left_tape=result.left_tape,
             profile=plays.profile,
             seed=plays.seed,

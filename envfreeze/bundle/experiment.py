@@ -57,7 +57,7 @@ def add_experiment(
     folder = f"experiments/{experiment.name}"
     files = store.entries(run.files, what="recorded files")
     outputs = store.entries(run.outputs, what="original outputs")
-    files, elsewhere = _with_data(files, store, options.data)
+    files, elsewhere = with_data(files, store, options.data)
     if options.data:
         # Its content travels along, so that it need not be mounted from anywhere.
         run = msgspec.structs.replace(run, files=store.add_set(files))
@@ -69,7 +69,7 @@ def add_experiment(
         _add_object(f"{folder}/{name}", stream.sha256, store, contents, what=f"the original {name}")
     lock, claims = with_claims(experiment, lock, store, others)
     add_claims(lock, store, claims, folder, contents)
-    for digest, what in _further(lock):
+    for digest, what in further(lock):
         if not contents.holds(digest):
             _add_object(object_name(digest), digest, store, contents, what=what)
     tapes = _add_tapes(lock, store, folder, contents) if options.tapes else False
@@ -130,7 +130,7 @@ def _gpu(lock: Lock) -> str:
     return f"{words}, CUDA {lock.cuda.runtime}" if words and lock.cuda and lock.cuda.runtime else words
 
 
-def _with_data(
+def with_data(
     entries: Sequence[FileEntry], store: Store, data: str | None
 ) -> tuple[tuple[FileEntry, ...], tuple[str, ...]]:
     """The entries, those recorded by digest only taken from a folder; and the paths of those that stay so."""
@@ -159,11 +159,11 @@ def _add_entry(entry: FileEntry, experiment: str, store: Store, contents: Conten
     if not contents.is_free(name):
         name = object_name(entry.sha256)
     what = f"the original {entry.path}" if output else entry.path
-    path = _located(entry, store)
+    path = located(entry, store)
     contents.add(Member(name=name, source=path, sha256=entry.sha256, executable=entry.executable, what=what))
 
 
-def _located(entry: FileEntry, store: Store) -> Path:
+def located(entry: FileEntry, store: Store) -> Path:
     """Where the content lies: in the store, or in the project when only the lock was committed."""
     digest = str(entry.sha256)
     here = store.root.parent / entry.path
@@ -176,7 +176,7 @@ def _add_object(name: str, digest: str, store: Store, contents: Contents, *, wha
     contents.add(Member(name=name, source=store.located(digest, what=what), sha256=digest, what=what))
 
 
-def _further(lock: Lock) -> Iterator[tuple[str, str]]:
+def further(lock: Lock) -> Iterator[tuple[str, str]]:
     """What else a lock refers to in the store."""
     assert lock.run is not None
     for files, what in ((lock.run.files, "recorded files"), (lock.run.outputs, "original outputs")):

@@ -23,5 +23,9 @@ class Options(Record):
     """Venues whose checklists are filled in."""
     sign: str | None = None
     """File of the key that signs the digests."""
+    anonymous: bool = False
+    """For double-blind review: nothing in the bundle says who made it."""
+    identities: tuple[str, ...] = ()
+    """Names and the like that say so, beside those that are found."""
     allowed: tuple[AllowedSecret, ...] = ()
     """What looks like a secret and is none."""

@@ -92,8 +92,20 @@ def _packed(
     artifact = artifacts.read(project)
     contents = Contents()
     environments: dict[str, _Environment] = {}
-    bundled, notes, locks = [], [], {}
+    bundled: list[BundledExperiment] = []
+    notes: list[str] = []
+    locks: dict[str, Lock] = {}
     experiments = artifacts.with_minimal(artifacts.experiments(artifact, lock_path), options.minimal)
+    reports = _reports(experiments, project)
+    hidden = None
+    if options.anonymous:
+        from envfreeze.bundle.hiding import hide
+
+        hidden = hide(project, artifact, experiments, reports, options, output, scratch, progress)
+        project, lock_path = hidden.copy.folder, hidden.copy.folder / hidden.copy.experiments[0].lock
+        artifact, experiments, reports = hidden.copy.artifact, hidden.copy.experiments, hidden.copy.reports
+        notes += hidden.notes
+        options = msgspec.structs.replace(options, data=None)
     read = {one.name: (lockfile.read(project / one.lock), (project / one.lock).parent) for one in experiments}
     found = united(read, recipe_of)
     made = {experiment.name: _outputs(project / experiment.lock) for experiment in experiments}
@@ -128,11 +140,14 @@ def _packed(
     )
     for checklist in wanted:
         _add_checklist(checklist, lock_path, contents)
-    _add_reports(experiments, project, contents)
+    for name, page in reports.items():
+        contents.add_text(f"experiments/{name}/report.html", page)
     progress.step("looking for secrets")
     allowed = refuse(contents.secrets(), options.allowed, what="the bundle")
     bundle = _describe(artifact, described, tuple(bundled), lock_path)
-    bundle = msgspec.structs.replace(bundle, allowed_secrets=allowed)
+    bundle = msgspec.structs.replace(
+        bundle, allowed_secrets=allowed, anonymity=hidden.copy.anonymity if hidden else None
+    )
     _add_texts(texts(bundle, project), contents)
     texts_by_name, missing = describe(Described(bundle=bundle, locks=locks, members=contents.sizes()))
     notes += missing
@@ -140,7 +155,10 @@ def _packed(
         contents.add_text(name, text)
     contents.add_text(MANIFEST, json.dumps(msgspec.to_builtins(bundle), indent=2) + "\n")
     progress.step(f"writing {output.name}")
-    archive.write(output, contents.members(sign))
+    if hidden is None:
+        archive.write(output, contents.members(sign))
+    else:
+        notes += hidden.write(output, contents.members(), locks.values())
     return Packed(path=str(output), size=output.stat().st_size, bundle=bundle, notes=tuple(notes))
 
 
@@ -221,15 +239,13 @@ def _add_checklist(checklist: checklists.Checklist, lock_path: Path, contents: C
     contents.add_text(f"checklists/{checklist.name}.tex", _render.latex(filled))
 
 
-def _add_reports(experiments: Sequence[Experiment], project: Path, contents: Contents) -> None:
+def _reports(experiments: Sequence[Experiment], project: Path) -> dict[str, bytes]:
     """The report on the newest replay of each experiment: the author's own evidence that it can be done."""
     from envfreeze.report.assemble import newest_of, report_on_run
     from envfreeze.report.html import render
 
-    for experiment in experiments:
-        folder = newest_of(project / experiment.lock)
-        if folder is not None:
-            contents.add_text(f"experiments/{experiment.name}/report.html", render(report_on_run(folder)))
+    newest = {experiment.name: newest_of(project / experiment.lock) for experiment in experiments}
+    return {name: render(report_on_run(folder)).encode() for name, folder in newest.items() if folder}
 
 
 def _add_texts(made: Texts, contents: Contents) -> None:

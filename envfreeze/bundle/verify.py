@@ -11,12 +11,18 @@ from envfreeze.bundle.reading import Reader
 from envfreeze.errors import InputError
 from envfreeze.progress import Progress
 from envfreeze.records import lockfile
-from envfreeze.records.artifact import Bundle, BundledExperiment, Finding, Signature, Verification
+from envfreeze.records.artifact import Bundle, BundledExperiment, Finding, Search, Signature, Verification
 from envfreeze.records.files import FileSet
 from envfreeze.records.lock import Lock
 
 
-def verify(path: Path, *, signers: Path | None = None, progress: Progress) -> Verification:
+def verify(
+    path: Path,
+    *,
+    signers: Path | None = None,
+    anonymous_for: tuple[str, ...] = (),
+    progress: Progress,
+) -> Verification:
     """Check every content of a bundle against its digest, and what its locks need; nothing is unpacked.
 
     Raises:
@@ -38,7 +44,17 @@ def verify(path: Path, *, signers: Path | None = None, progress: Progress) -> Ve
             size=reader.size,
             findings=tuple(findings),
             signature=signature,
+            search=_search(path, reader, anonymous_for, progress) if anonymous_for and not damaged else None,
         )
+
+
+def _search(path: Path, reader: Reader, texts: tuple[str, ...], progress: Progress) -> Search:
+    from envfreeze.anonymous.gather import given
+    from envfreeze.anonymous.search import public, search
+
+    progress.step("looking for the names")
+    locks = [_lock(reader, experiment) for experiment in reader.manifest().experiments]
+    return search(path, [given(text) for text in texts], public=public(locks))
 
 
 def _signature(reader: Reader, signers: Path | None) -> Signature:

@@ -57,6 +57,19 @@ from envfreeze.cli._common import LOCK, Terminal, emit, output_options, words_of
     help="Sign the bundle with a private key of ssh-keygen or minisign.",
 )
 @click.option(
+    "--anonymous",
+    is_flag=True,
+    help="For double-blind review: names, e-mails, hosts and home folders are replaced everywhere; nothing "
+    "is written while one is left.",
+)
+@click.option(
+    "--identity",
+    "identities",
+    metavar="TEXT",
+    multiple=True,
+    help="With --anonymous: something else that tells who you are, such as a colleague or an institution.",
+)
+@click.option(
     "--allow",
     metavar="ID=REASON",
     multiple=True,
@@ -74,6 +87,8 @@ def pack(
     checklists: tuple[str, ...],
     write_readme: bool,
     sign: Path | None,
+    anonymous: bool,
+    identities: tuple[str, ...],
     allow: tuple[str, ...],
     as_json: bool,
     quiet: bool,
@@ -93,6 +108,8 @@ def pack(
         elif not quiet:
             click.echo(f"{written}: edit it; the next bundle has it as its README.md")
         return 0
+    if identities and not anonymous:
+        raise click.UsageError("--identity takes --anonymous.")
     packed = artifacts.pack(
         lock,
         output,
@@ -103,6 +120,8 @@ def pack(
         minimal=words_of(minimal, "--minimal"),
         checklists=checklists,
         sign=sign,
+        anonymous=anonymous,
+        identities=identities,
         allow=allow,
         progress=Terminal(quiet=quiet, verbose=verbose),
     )

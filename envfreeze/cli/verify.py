@@ -10,7 +10,9 @@ import click
 from envfreeze.cli._common import Terminal, emit, output_options, printable
 
 if TYPE_CHECKING:
-    from envfreeze.records.artifact import Signature
+    from envfreeze.records.artifact import Search, Signature
+
+_SHOWN = 20
 
 
 @click.command("verify", epilog="Example:  envfreeze verify paper.envfreeze.zip")
@@ -23,15 +25,32 @@ if TYPE_CHECKING:
     help="Fail, too, unless it is signed by a key that FILE names: allowed_signers of ssh-keygen(1), or a "
     "public key of minisign.",
 )
+@click.option(
+    "--anonymous-for",
+    metavar="TEXT",
+    multiple=True,
+    help="Fail, too, when TEXT (a name, an e-mail) is anywhere in it, archives and encodings included.",
+)
 @output_options
 def verify(
-    bundle: Path, offline: bool, signer: Path | None, as_json: bool, quiet: bool, verbose: bool
+    bundle: Path,
+    offline: bool,
+    signer: Path | None,
+    anonymous_for: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> int:
     """Check every file of BUNDLE against its digest, without unpacking it, and say what it lacks."""
     from envfreeze import artifacts
     from envfreeze.report._words import counted, size
 
-    found = artifacts.verify(bundle, signers=signer, progress=Terminal(quiet=quiet, verbose=verbose))
+    found = artifacts.verify(
+        bundle,
+        signers=signer,
+        anonymous_for=anonymous_for,
+        progress=Terminal(quiet=quiet, verbose=verbose),
+    )
     if as_json:
         emit(found)
     else:
@@ -41,6 +60,8 @@ def verify(
                 why = f": {finding.why}" if finding.why else ""
                 click.echo(printable(f"{signs[finding.level]} {finding.what}{why}"))
         click.echo(printable(_signed(found.signature)))
+        for line in _named(found.search):
+            click.echo(printable(line))
         state = "whole" if found.whole else "damaged"
         rest = (
             "it replays without network" if found.offline else "it needs what is marked with ! from elsewhere"
@@ -48,7 +69,32 @@ def verify(
         words = f"The bundle is {state}: {counted(found.members, 'file')}, {size(found.size)}"
         click.echo(f"{words}; {rest}." if found.whole else f"{words}.")
     trusted = signer is None or found.signature.state == "signed"
-    return 0 if found.whole and trusted and (found.offline or not offline) else 1
+    anonymous = found.search is None or not (found.search.places or found.search.closed)
+    return 0 if found.whole and trusted and anonymous and (found.offline or not offline) else 1
+
+
+def _named(search: Search | None) -> list[str]:
+    """What the search for names found, a line each."""
+    from envfreeze.report._words import counted
+
+    lines: list[str] = []
+    if search is None:
+        return lines
+    by_file: dict[str, list[str]] = {}
+    for place in search.places:
+        by_file.setdefault(place.partition(":")[0].partition(" line ")[0].partition(",")[0], []).append(place)
+    for places in list(by_file.values())[:_SHOWN]:
+        more = f", and {counted(len(places) - 1, 'more place')} in that file" if len(places) > 1 else ""
+        lines.append(f"✘ {places[0]}{more}")
+    if len(by_file) > _SHOWN:
+        lines.append(f"✘ and {counted(len(by_file) - _SHOWN, 'more file')}")
+    lines += [f"! not looked into: {closed}" for closed in search.closed]
+    lines += [f"- in a package that everybody gets the same: {place}" for place in search.public[:_SHOWN]]
+    if not search.places:
+        what = f"{search.files} files and what {search.opened} archives and streams among them hold"
+        how = "in any case, as UTF-8, Latin-1, UTF-16, UTF-32, escaped, base64 or hexadecimal"
+        lines.append(f"✔ none of the names looked for ({search.identities}) is in {what}, {how}")
+    return lines
 
 
 def _signed(signature: Signature) -> str:

@@ -120,6 +120,15 @@ class AllowedSecret(Record):
     reason: str
 
 
+class Anonymity(Record):
+    """What was done to a bundle for double-blind review; it names nobody."""
+
+    altered: tuple[str, ...] = ()
+    """``EXPERIMENT: PATH`` of what the run read or made that holds stand-ins, and so is not what it had."""
+    left_out: tuple[str, ...] = ()
+    """What the locks do not tell, in words."""
+
+
 class Bundle(Record, omit_defaults=False):
     """The content of ``bundle.json``."""
 
@@ -133,6 +142,8 @@ class Bundle(Record, omit_defaults=False):
     environments: tuple[BundledEnvironment, ...] = ()
     experiments: tuple[BundledExperiment, ...] = ()
     allowed_secrets: tuple[AllowedSecret, ...] = ()
+    anonymity: Anonymity | None = None
+    """None when its author is not hidden."""
 
 
 class Finding(Record):
@@ -142,6 +153,23 @@ class Finding(Record):
     """``ok``, ``missing`` (the bundle is whole, and this is needed from elsewhere) or ``damaged``."""
     what: str
     why: str = ""
+
+
+class Search(Record, omit_defaults=False):
+    """Where a bundle names somebody."""
+
+    identities: int
+    """How many were looked for."""
+    places: tuple[str, ...] = ()
+    """File, place in it, and who."""
+    public: tuple[str, ...] = ()
+    """The same in packages that an index offers to everybody in the same bytes."""
+    closed: tuple[str, ...] = ()
+    """What could not be looked into, and why."""
+    files: int = 0
+    """Contents that were looked through, those in archives among them."""
+    opened: int = 0
+    """Archives and streams that were opened."""
 
 
 class Signature(Record, omit_defaults=False):
@@ -169,6 +197,8 @@ class Verification(Record, omit_defaults=False):
     size: Bytes = 0
     findings: tuple[Finding, ...] = ()
     signature: Signature = Signature(state="unsigned")
+    search: Search | None = None
+    """None when nobody was looked for."""
 
 
 Json = dict[str, Any]

@@ -39,6 +39,8 @@ class FileEntry(Record):
     """What the file is to the run: a class of ``observer/classes.toml``, for example ``data`` or ``code``."""
     origin: str | None = None
     """Where the content comes from when only its digest was recorded, and nothing is in the store."""
+    altered: bool = False
+    """True when identities in it were replaced for anonymous review, so that it is not what the run had."""
 
     def __post_init__(self) -> None:
         refuse_unless_plain(self.path)
@@ -62,6 +64,8 @@ class StreamEntry(Record):
     sha256: Sha256
     terminal: bool = False
     """True when the command saw a terminal there, as programs print differently then."""
+    altered: bool = False
+    """As of ``FileEntry``."""
 
 
 class Gap(Record):
