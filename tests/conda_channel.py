@@ -123,7 +123,9 @@ def _relocatable(path: Path, base: Path) -> bytes:
 def _pip() -> Files:
     import ensurepip
 
-    (wheel,) = Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")
+    debian = Path("/usr/share/python-wheels")  # whose ensurepip has none of its own
+    bundled = [*Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"), *debian.glob("pip-*.whl")]
+    wheel = bundled[0]
     with zipfile.ZipFile(wheel) as archive:
         found = {f"site-packages/{name}": Entry(archive.read(name)) for name in archive.namelist()}
     info = next(name.split("/")[1] for name in found if name.endswith("/METADATA"))

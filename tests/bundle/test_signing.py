@@ -15,6 +15,7 @@ from envfreeze import artifacts
 from envfreeze.errors import InputError
 
 WHO = "author@example.org"
+needs_ssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen")
 
 
 def envfreeze(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -65,6 +66,7 @@ def repacked(bundle: Path, target: Path, change: dict[str, bytes]) -> Path:
     return target
 
 
+@needs_ssh
 def test_a_reader_knows_who_signed(project: Path, tmp_path: Path) -> None:
     key, signers = new_key(tmp_path, "key")
     _, others = new_key(tmp_path, "other")
@@ -78,6 +80,7 @@ def test_a_reader_knows_who_signed(project: Path, tmp_path: Path) -> None:
     assert done.returncode == 0 and json.loads(done.stdout)["signature"]["state"] == "unknown"
 
 
+@needs_ssh
 def test_unpacked_it_is_checked_by_ssh_keygen_alone(project: Path, tmp_path: Path) -> None:
     key, signers = new_key(tmp_path, "key")
     artifacts.pack(project, tmp_path / "paper.zip", sign=key)
@@ -88,6 +91,7 @@ def test_unpacked_it_is_checked_by_ssh_keygen_alone(project: Path, tmp_path: Pat
     subprocess.run(["sha256sum", "-c", "--quiet", "--strict", "SHA256SUMS"], cwd=folder, check=True)
 
 
+@needs_ssh
 def test_a_bundle_without_a_signature_is_not_trusted(unsigned: Path, tmp_path: Path) -> None:
     _, signers = new_key(tmp_path, "key")
     assert "- unsigned" in envfreeze("verify", unsigned, cwd=tmp_path).stdout
@@ -95,6 +99,7 @@ def test_a_bundle_without_a_signature_is_not_trusted(unsigned: Path, tmp_path: P
     assert done.returncode == 1 and "- unsigned" in done.stdout
 
 
+@needs_ssh
 def test_what_is_changed_after_the_signature_is_damaged(project: Path, tmp_path: Path) -> None:
     """The forger brings the digests up to date, and cannot bring the signature up to date."""
     import hashlib
@@ -113,11 +118,21 @@ def test_what_is_changed_after_the_signature_is_damaged(project: Path, tmp_path:
 
 
 @pytest.mark.parametrize("data", [b"", b"junk\n", b"-----BEGIN SSH SIGNATURE-----\nAAAA\n", b"\0" * 70_000])
-@pytest.mark.parametrize("name", ["SHA256SUMS.sig", "SHA256SUMS.minisig"])
+@pytest.mark.parametrize("name", [pytest.param("SHA256SUMS.sig", marks=needs_ssh), "SHA256SUMS.minisig"])
 def test_what_is_no_signature_is_bad(unsigned: Path, tmp_path: Path, name: str, data: bytes) -> None:
     changed = repacked(unsigned, tmp_path / "junk.zip", {name: data})
     found = artifacts.verify(changed)
     assert found.signature.state == "bad" and not found.whole
+
+
+def test_without_the_tool_it_is_said_to_be_unchecked(
+    unsigned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"-----BEGIN SSH SIGNATURE-----\nAAAA\n"
+    changed = repacked(unsigned, tmp_path / "signed.zip", {"SHA256SUMS.sig": data})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = artifacts.verify(changed)
+    assert found.signature.state == "unchecked" and "ssh-keygen is not installed" in found.signature.why
 
 
 def test_a_key_that_is_none_is_refused_before_anything_is_written(project: Path, tmp_path: Path) -> None:
