@@ -15,7 +15,7 @@ import msgspec
 from envfreeze.errors import EnvironmentFailure, InputError
 from envfreeze.records.environment import Gpu
 from envfreeze.records.lock import Lock
-from envfreeze.records.run import Gpus, Job
+from envfreeze.records.run import Gpus, Job, Run
 
 MOST = 1024
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9:./_-]*")
@@ -78,6 +78,33 @@ def granted(lock: Lock, wanted: Gpus | None, *, same_command: bool) -> tuple[Gpu
     if not there and same_command:
         return None, ("the recorded run used no GPU, so this replay had none in spite of --gpus",)
     return msgspec.structs.replace(wanted, vendor=_vendor(lock)), ()
+
+
+def differences(lock: Lock, run: Run) -> tuple[str, ...]:
+    """Notes on GPUs of a replay that are not the recorded ones, as numbers may follow from that alone.
+
+    cuBLAS gives the same bits only on the same architecture with as many multiprocessors, of which a MIG
+    device has a part (https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility).
+    """
+    from envfreeze.report._gpu import in_words
+
+    here = run.cuda or run.rocm
+    before = recorded(lock)
+    if here is None or not before or not here.gpus:
+        return ()
+    used = lock.cuda if run.cuda is not None else lock.rocm
+    notes = []
+    if _kinds(before) != _kinds(here.gpus):
+        why = "libraries promise the same bits on the same kind of GPU only"
+        notes.append(f"the GPUs differ ({in_words(before)} → {in_words(here.gpus)}): {why}")
+    if used is not None and used.driver and here.driver and used.driver != here.driver:
+        notes.append(f"the GPU's driver differs ({used.driver} → {here.driver})")
+    return tuple(notes)
+
+
+def _kinds(gpus: tuple[Gpu, ...]) -> set[tuple[str, tuple[str, ...]]]:
+    """The model implies the architecture, which an old driver does not tell."""
+    return {(gpu.model, gpu.instances) for gpu in gpus}
 
 
 def _vendor(lock: Lock) -> str:

@@ -104,7 +104,7 @@ def replay(
     from envfreeze.compare._policy import with_policy
     from envfreeze.determinism._force import not_in_force
     from envfreeze.engines import choose
-    from envfreeze.gpus import granted, parse, with_gpus
+    from envfreeze.gpus import differences, granted, parse, with_gpus
     from envfreeze.jobs import altered, job_for, playing, untaped
     from envfreeze.runs import compare_with_original, keep, record
 
@@ -141,6 +141,7 @@ def replay(
             run,
             notes=(
                 gpu_notes
+                + differences(lock, run)
                 + run.notes
                 + plays.notes
                 + untaped(lock)

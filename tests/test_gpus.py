@@ -183,7 +183,7 @@ def test_report_holds_gpus_against_each_other() -> None:
     run: Any = SimpleNamespace(cuda=Cuda(gpus=(a100,), driver="535.1"), rocm=None, engine="docker")
     said = {fact.name: (fact.recorded, fact.replay) for fact in gpu_pairs(frozen, run)}
     assert said == {
-        "GPU": ("H100", "A100"),
+        "GPU": ("H100", "A100 (3g.20gb)"),
         "GPU architecture": ("9.0", "8.0"),
         "GPU divided (MIG)": ("no", "3g.20gb"),
         "GPU driver": ("550.54.15", "535.1"),
@@ -225,3 +225,21 @@ def test_podman_finds_every_image_by_its_registry(tmp_path: Path) -> None:
         f"# FROM here\nFROM docker.io/nvidia/cuda:12.4.1-base-ubuntu22.04@{digest} AS cuda\n"
         "FROM ghcr.io/me/mine:1 AS other\nFROM docker.io/library/python:3.11\nCOPY --from=cuda / /\n"
     )
+
+
+def test_other_gpus_are_noted_as_a_reason_for_other_numbers() -> None:
+    frozen = lock(Cuda(gpus=(H100, H100), used=True, driver="550.54.15"))
+
+    def noted(cuda: Cuda | None) -> tuple[str, ...]:
+        run: Any = SimpleNamespace(cuda=cuda, rocm=None)
+        return gpus.differences(frozen, run)
+
+    assert noted(Cuda(gpus=(H100,), driver="550.54.15")) == ()
+    (note,) = noted(Cuda(gpus=(Gpu(model="NVIDIA A100"),)))
+    assert "2 × NVIDIA H100 80GB HBM3 → NVIDIA A100" in note
+    divided = msgspec.structs.replace(H100, mig="enabled", instances=("3g.40gb",))
+    (note,) = noted(Cuda(gpus=(divided,)))
+    assert "→ NVIDIA H100 80GB HBM3 (3g.40gb)" in note
+    (note,) = noted(Cuda(gpus=(H100,), driver="535.1"))
+    assert "550.54.15 → 535.1" in note
+    assert noted(None) == ()

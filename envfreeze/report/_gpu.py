@@ -39,8 +39,10 @@ def rocm_facts(rocm: Rocm | None) -> Iterator[tuple[str, str]]:
 
 
 def in_words(gpus: Sequence[Gpu]) -> str:
-    """``2 × NVIDIA H100 80GB HBM3``; models are counted in the order in which they are met."""
-    counts = Counter(gpu.model for gpu in gpus)
+    """``2 × NVIDIA H100 80GB HBM3``; models in the order in which they are met, divided ones apart."""
+    counts = Counter(
+        f"{gpu.model} ({', '.join(gpu.instances)})" if gpu.instances else gpu.model for gpu in gpus
+    )
     return ", ".join(model if count == 1 else f"{count} × {model}" for model, count in counts.items())
 
 
