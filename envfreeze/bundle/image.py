@@ -45,12 +45,22 @@ def image_members(
     engine = preferred()
     image = engine.build(recipe, store, progress=progress)
     progress.step(f"saving the image {image.reference}")
-    saved.mkdir(parents=True)
-    layout(_Chunks(engine.save(image)), saved, image.reference)
+    unpacked(engine.save(image), saved, image.reference)
     for path in sorted(saved.rglob("*")):
         if path.is_file():
             name = f"{folder}/{path.relative_to(saved)}"
             yield Member(name=name, source=path, sha256=_digest(path), what="the image")
+
+
+def unpacked(chunks: Iterator[bytes], folder: Path, reference: str) -> Path:
+    """What ``docker save`` writes as an OCI image layout in a new folder.
+
+    Raises:
+        EnvironmentFailure: the engine sent something else.
+    """
+    folder.mkdir(parents=True)
+    layout(_Chunks(chunks), folder, reference)
+    return folder
 
 
 class _Chunks:

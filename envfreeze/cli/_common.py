@@ -26,7 +26,10 @@ LOCK = click.argument(
     "lock", type=click.Path(path_type=Path), default=Path("envfreeze.lock"), metavar="[LOCK]"
 )
 ENGINE = click.option(
-    "--engine", default="auto", show_default=True, help="docker, local (no Docker needed), or auto."
+    "--engine",
+    default="auto",
+    show_default=True,
+    help="docker, podman, apptainer, local (no container engine needed), or auto.",
 )
 PROFILE = click.option(
     "--profile",
