@@ -177,7 +177,7 @@ def export(
 
     Args:
         lock_path: a lockfile, or the folder that it lies in.
-        to: ``pylock``, ``requirements``, ``uv``, ``environment``, ``conda-lock`` or ``explicit``.
+        to: the name of one of ``envfreeze.exports.exports()``, for example ``pylock``.
         output: a file to write, or a folder (that exists or ends with ``/``); None writes nothing but the
             vendored wheels that the text names.
 

@@ -8,7 +8,19 @@ import click
 
 from envfreeze.cli._common import LOCK, emit, output_options
 
-FORMATS = ("pylock", "requirements", "uv", "environment", "conda-lock", "explicit")
+FORMATS = (
+    "pylock",
+    "requirements",
+    "uv",
+    "environment",
+    "conda-lock",
+    "explicit",
+    "devcontainer",
+    "binder",
+    "wholetale",
+    "codeocean",
+    "slurm",
+)
 
 
 @click.command(
@@ -29,7 +41,8 @@ def export(name: str, output: str | None, lock: Path, as_json: bool, quiet: bool
     """Write the packages of LOCK in another tool's format, with the same files and digests.
 
     pylock is the standard (PEP 751); requirements and uv are for pip and uv; environment, conda-lock and
-    explicit are for conda. Wheels that no index has are copied beside the file.
+    explicit are for conda. Wheels that no index has are copied beside the file. devcontainer, binder,
+    wholetale and codeocean write the folder that those take; slurm a batch script for Apptainer.
     """
     from envfreeze import workflow
 

@@ -25,8 +25,14 @@ class Export(Record):
     summary: str
     """Which command takes it, for ``--help``."""
     files: tuple[str, ...]
-    """Names that the tool expects; more than one when a format needs them."""
+    """Paths that the tool expects, relative to the export; more than one when a format needs them."""
     render: Render
+    unmarked: tuple[str, ...] = ()
+    """Those of ``files`` that cannot say who made them, as their format has no comments."""
+    context: str | None = None
+    """Folder, relative to the export, that gets Dockerfile and what it copies (``write_project``)."""
+    code: str | None = None
+    """Folder, relative to the export, that gets the recorded files of the project."""
 
 
 def exports() -> dict[str, Export]:
