@@ -18,7 +18,7 @@ def dockerfile(lock: Lock, *behind: str) -> str:
     Raises:
         InputError: the lock cannot be built.
     """
-    from envfreeze.workflow import recipe_of
+    from envfreeze.recipe import recipe_of
 
     return recipe_of(lock).dockerfile + "".join(f"{line}\n" for line in ("", *behind))
 

@@ -15,7 +15,7 @@ from envfreeze.records.lock import Lock
 
 def render(lock: Lock, wheels: str) -> tuple[str, ...]:
     """The folder is mounted, so that the image needs no code; the editor's server lives in the home."""
-    from envfreeze.workflow import recipe_of
+    from envfreeze.recipe import recipe_of
 
     recipe = recipe_of(lock)
     python = f"{recipe.conda.prefix}/bin/python" if recipe.conda else "/usr/local/bin/python"

@@ -22,7 +22,7 @@ LEAST_TIME = 600
 
 def render(lock: Lock, wheels: str) -> tuple[str, ...]:
     """What is asked of Slurm is the recorded use and as much again: another node may be slower."""
-    from envfreeze.workflow import recipe_of
+    from envfreeze.recipe import recipe_of
 
     run, identity = run_of(lock), recipe_of(lock).environment_id
     minutes = math.ceil(max(LEAST_TIME, 2 * run.duration) / 60)

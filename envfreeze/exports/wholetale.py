@@ -15,7 +15,7 @@ from envfreeze.records.lock import Lock
 
 def render(lock: Lock, wheels: str) -> tuple[str, ...]:
     """Requirements, Python's series, and packages of the system."""
-    from envfreeze.workflow import recipe_of
+    from envfreeze.recipe import recipe_of
 
     version = python_version(lock)
     system = sorted(wanted.name for wanted in missing_from(recipe_of(lock).base, lock.system).packages)

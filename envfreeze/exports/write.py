@@ -46,7 +46,7 @@ def export_lock(
     store = Store(project)
     code = _code(lock, store, folder / export.code) if export.code is not None else {}
     if export.context is not None:
-        from envfreeze.workflow import recipe_of
+        from envfreeze.recipe import recipe_of
 
         (folder / export.context).mkdir(parents=True, exist_ok=True)
         write_project(recipe_of(lock), store, folder / export.context)
