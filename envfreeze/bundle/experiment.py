@@ -106,20 +106,23 @@ def _job(lock: Lock, files: Sequence[FileEntry], smoke: Minimal) -> JobText:
     """How a shell starts the experiment: as a replay does, without what only envfreeze can do."""
     from envfreeze.determinism import settings
     from envfreeze.recipe.command import portable
-    from envfreeze.recipe.variables import for_image
+    from envfreeze.recipe.variables import for_image, of_system
 
     assert lock.run is not None
     run = lock.run
     without_tapes = msgspec.structs.replace(lock, run=msgspec.structs.replace(run, tapes=None))
     switches = {item.variable: item.value for item in settings(without_tapes) if item.kind == "variable"}
+    leads = of_system(lock.system)
+    zone = {name: value for name, value in leads.items() if name == "TZ"}
     return JobText(
         command=portable(run.command),
         directory=run.directory,
         project=run.project,
-        environment=switches | for_image(run.environment),
+        environment=switches | zone | for_image(run.environment),
         outside=tuple(entry.path for entry in files if entry.path.startswith("/") and entry.sha256),
         folders=run.folders,
         minimal=smoke.command,
+        library_path=tuple(filter(None, leads.get("LD_LIBRARY_PATH", "").split(":"))),
     )
 
 

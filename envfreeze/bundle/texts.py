@@ -36,6 +36,8 @@ class JobText(Record):
     folders: tuple[str, ...] = ()
     minimal: tuple[str, ...] = ()
     """A smoke run; empty when there is none."""
+    library_path: tuple[str, ...] = ()
+    """Absolute folders of libraries of the author's system, below which they lie in ``system.tar``."""
 
 
 def texts(bundle: Bundle, project: Path) -> Texts:
@@ -84,8 +86,19 @@ def job_text(job: JobText) -> str:
         f'in_container() {{ set -- "$@" {in_container} {mounts} -w {quote(job.directory)} "$image"; '
         f'{choices}; "$@"; }}\n'
         f'in_environment() {{ set -- env -i PATH="$PATH" HOME="$home" TMPDIR="$home" {variables}; '
+        f"{_of_system(job)}"
         f'{choices}; "$@"; }}\n'
     )
+
+
+def _of_system(job: JobText) -> str:
+    """What leads programs to the unpacked files of the author's system, where run.sh has unpacked them."""
+    folders = ":".join(f"$system{_in_double(folder)}" for folder in job.library_path)
+    led = [f'set -- "$@" "LD_LIBRARY_PATH={folders}"'] if folders else []
+    if zone := job.environment.get("TZ"):
+        place = "$system/usr/share/zoneinfo"
+        led.append(f'if [ -e "{place}/{_in_double(zone)}" ]; then set -- "$@" "TZDIR={place}"; fi')
+    return f'if [ -n "${{system:-}}" ]; then {"; ".join(led)}; fi; ' if led else ""
 
 
 def _chosen(command: Sequence[str]) -> str:

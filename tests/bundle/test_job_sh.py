@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -92,6 +93,7 @@ def test_every_word_arrives_as_it_was_recorded(
         project=directory,
         environment=variables,
         outside=(f"/{outside}",),
+        library_path=(f"/{outside}",),
     )
     start = f'{job_text(job)}here=/here home=/home image=image minimal="no"\n'
     assert said(f"{start}in_environment\n", shell, folder) == command
@@ -102,6 +104,11 @@ def test_every_word_arrives_as_it_was_recorded(
     assert said(f'{start}printf \'%s\\0\' "$project" "$directory"\n', shell, folder) == [directory, directory]
     if minimal:
         assert said(f"{start}minimal=yes\nin_environment\n", shell, folder) == ["short", *minimal]
+    shown = msgspec.structs.replace(
+        job, command=("sh", "-c", 'printf "%s\\0" "$LD_LIBRARY_PATH"'), minimal=()
+    )
+    libraries = said(f"{job_text(shown)}home=/home system=/its\nin_environment\n", shell, folder)
+    assert libraries == [f"/its/{outside}"]
     for name, value in variables.items():
         shown = JobText(
             command=("sh", "-c", f'printf "%s\\0" "${name}"'),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from envfreeze import artifacts
@@ -175,3 +177,44 @@ def test_a_container_is_shut_in_and_gets_what_it_is_given(
     run(unpacked, "given", path=path, ENGINE=engine, GPUS="all", MEMORY="1g")
     asked = Path(f"{client}.log").read_text().removeprefix(plain)
     assert option in asked and "--memory 1g" in asked
+
+
+OWN = b"int own(void) { return 42; }\n"
+
+
+@pytest.fixture
+def with_system(project: Path, tmp_path: Path) -> Path:
+    """An experiment that loads a library of no package and reads the time zone of its machine."""
+    if not (compiler := shutil.which("cc")):
+        pytest.skip("there is no C compiler")
+    author = tmp_path / "author"
+    library = tmp_path / "opt's" / "lib" / "libown.so"
+    library.parent.mkdir(parents=True)
+    subprocess.run([compiler, "-shared", "-o", library, "-xc", "-"], input=OWN, check=True)
+    author.mkdir()
+    (author / "train.py").write_text(
+        "import ctypes, time\nprint(ctypes.CDLL('libown.so').own(), time.localtime(0).tm_hour)\n"
+    )
+    python = project.parent / "venv" / "bin" / "python"
+    freeze = [sys.executable, "-m", "envfreeze", "freeze", "-q", "--offline", "--", python, "train.py"]
+    variables = os.environ | {"LD_LIBRARY_PATH": str(library.parent)}
+    subprocess.run(freeze, cwd=author, check=True, env=variables, stdout=subprocess.DEVNULL)
+    lock = lockfile.read(author / "envfreeze.lock")
+    assert str(library) in {entry.path for entry in lock.system.files}
+    system = msgspec.structs.replace(lock.system, time_zone="Etc/GMT-7")
+    lockfile.write(msgspec.structs.replace(lock, system=system), author / "envfreeze.lock")
+    artifacts.pack(author, tmp_path / "system.zip")
+    shutil.rmtree(library.parent)
+    return artifacts.unpack(tmp_path / "system.zip", tmp_path / "it's unpacked")[0]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_without_an_engine_the_authors_own_libraries_are_used_and_the_rest_is_named(
+    shell: str, with_system: Path
+) -> None:
+    done = run(with_system, shell=shell)
+    assert "fonts, locales and dictionaries are this machine's" in done.stdout
+    said = (with_system / "results" / "main" / "stdout").read_text()
+    assert said.split()[0] == "42", (with_system / "results" / "main" / "stderr").read_text()
+    if Path("/usr/share/zoneinfo/Etc/GMT-7").exists():
+        assert said.split()[1] == "7"
