@@ -15,7 +15,7 @@ from envfreeze.bundle import archive, checklists
 from envfreeze.bundle import artifact as artifacts
 from envfreeze.bundle.archive import Member
 from envfreeze.bundle.contents import Contents
-from envfreeze.bundle.descriptions import Described, describe
+from envfreeze.bundle.descriptions import Described, Run, describe, run_of
 from envfreeze.bundle.environments import united
 from envfreeze.bundle.experiment import add_experiment
 from envfreeze.bundle.layout import MANIFEST
@@ -95,6 +95,7 @@ def _packed(
     bundled: list[BundledExperiment] = []
     notes: list[str] = []
     locks: dict[str, Lock] = {}
+    runs: dict[str, Run] = {}
     experiments = artifacts.with_minimal(artifacts.experiments(artifact, lock_path), options.minimal)
     reports = _reports(experiments, project)
     hidden = None
@@ -119,6 +120,7 @@ def _packed(
 
             lock = vendored(lock, recipe_of(lock), store, progress=progress)
         locks[experiment.name] = lock
+        runs[experiment.name] = run_of(lock, store)
         environment = _environment(lock, recipe_of(lock), store)
         environments.setdefault(environment.folder, environment)
         bundled.append(
@@ -149,7 +151,8 @@ def _packed(
         bundle, allowed_secrets=allowed, anonymity=hidden.copy.anonymity if hidden else None
     )
     _add_texts(texts(bundle, project), contents)
-    texts_by_name, missing = describe(Described(bundle=bundle, locks=locks, members=contents.sizes()))
+    members = contents.sizes()
+    texts_by_name, missing = describe(Described(bundle=bundle, locks=locks, members=members, runs=runs))
     notes += missing
     for name, text in texts_by_name.items():
         contents.add_text(name, text)

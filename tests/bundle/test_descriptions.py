@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from envfreeze.bundle.descriptions import Described, describe
+from envfreeze.bundle.descriptions import Described, Run, describe
 from envfreeze.records.artifact import Bundle, BundledExperiment
 from envfreeze.records.environment import Interpreter, Package, System, SystemPackage
-from envfreeze.records.files import StreamEntry
+from envfreeze.records.files import FileEntry, StreamEntry
 from envfreeze.records.lock import Lock
-from envfreeze.records.observation import Observation
+from envfreeze.records.observation import Observation, ProcessEntry
 
 DIGEST = "ab" * 32
 
@@ -95,7 +95,7 @@ def test_the_list_of_software_passes_the_schema() -> None:
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_same_bundle_is_described_by_the_same_bytes() -> None:
     first, second = describe(described())[0], describe(described())[0]
-    assert first == second and set(first) == {"ro-crate-metadata.json", "sbom.cdx.json"}
+    assert first == second and set(first) == {"prov.json", "ro-crate-metadata.json", "sbom.cdx.json"}
 
 
 @pytest.fixture
@@ -157,9 +157,10 @@ def test_without_the_libraries_the_bundle_is_made_and_says_so(monkeypatch: pytes
 
     monkeypatch.setitem(sys.modules, "rocrate.rocrate", None)
     monkeypatch.setitem(sys.modules, "cyclonedx.model.bom", None)
+    monkeypatch.setitem(sys.modules, "prov.model", None)
     made, missing = describe(described())
     assert made == {}
-    assert len(missing) == 2 and all("envfreeze[bundle]" in word for word in missing)
+    assert len(missing) == 3 and all("envfreeze[bundle]" in word for word in missing)
 
 
 def test_a_run_without_a_date_is_described_too() -> None:
@@ -169,3 +170,58 @@ def test_a_run_without_a_date_is_described_too() -> None:
     bare = msgspec.structs.replace(lock, run=msgspec.structs.replace(lock.run, started=""))
     made, _ = describe(msgspec.structs.replace(whole, locks={"table1": bare}))
     assert "startTime" not in made["ro-crate-metadata.json"]
+
+
+def with_programs() -> Described:
+    names = ("train.py", "a b/ü:1.csv", "out.txt", "log")
+    entries = {path: FileEntry(path=path, size=3, sha256=DIGEST) for path in names}
+    programs = (
+        ProcessEntry(pid=7, program="/bin/sh", command=("sh", "run.sh"), took=12.0, exit_status=0),
+        ProcessEntry(pid=8, parent=7, program="/usr/bin/python", command=("python", "train.py"), started=1.0,
+                     read=("train.py", "a b/ü:1.csv", "/never/recorded"), wrote=("out.txt",)),
+        ProcessEntry(pid=8, parent=7, program="/bin/true", started=2.0, took=0.5),
+    )  # fmt: skip
+    run = Run(
+        files=(entries["train.py"], entries["a b/ü:1.csv"]),
+        outputs=(entries["out.txt"], entries["log"]),
+        processes=programs,
+    )
+    return msgspec.structs.replace(described(), runs=dict.fromkeys(described().locks, run))
+
+
+def test_the_provenance_says_which_program_read_and_wrote_what() -> None:
+    from prov.model import ProvDocument
+
+    texts, missing = describe(with_programs())
+    assert not missing
+    content = json.loads(texts["prov.json"])
+    document = ProvDocument.deserialize(content=texts["prov.json"], format="json")
+    assert len(list(document.get_records())) > 10
+    name = next(iter(described().locks))
+    run, folder = f"bundle:experiments/{name}/run", f"bundle:experiments/{name}"
+    activities = content["activity"]
+    assert activities[run]["prov:startTime"] < activities[run]["prov:endTime"]
+    assert activities[f"{run}/program-2"]["prov:label"] == "python train.py"
+    assert "prov:endTime" not in activities[f"{run}/program-2"], "its end was not seen"
+    used = {(item["prov:activity"], item["prov:entity"]) for item in content["used"].values()}
+    assert (f"{run}/program-2", f"{folder}/files/train.py") in used
+    assert (f"{run}/program-2", f"{folder}/files/a%20b/%C3%BC%3A1.csv") in used and len(used) == 2
+    made = {(item["prov:entity"], item["prov:activity"]) for item in content["wasGeneratedBy"].values()}
+    assert made == {(f"{folder}/outputs/out.txt", f"{run}/program-2"), (f"{folder}/outputs/log", run)}
+    parents = {item["prov:informed"]: item["prov:informant"] for item in content["wasInformedBy"].values()}
+    assert parents == {
+        f"{run}/program-1": run,
+        f"{run}/program-2": f"{run}/program-1",
+        f"{run}/program-3": f"{run}/program-2",
+    }
+    assert content["entity"][f"{folder}/outputs/out.txt"]["envfreeze:sha256"] == DIGEST
+
+
+def test_the_provenance_speaks_of_nothing_that_it_does_not_declare() -> None:
+    content = json.loads(describe(with_programs())[0]["prov.json"])
+    declared = {name for kind in ("entity", "activity", "agent") for name in content[kind]}
+    for kind in set(content) - {"entity", "activity", "agent", "prefix"}:
+        for relation in content[kind].values():
+            for key, value in relation.items():
+                assert key in ("prov:time", "prov:type") or value in declared, (kind, relation)
+    assert describe(with_programs())[0]["prov.json"] == describe(with_programs())[0]["prov.json"]
