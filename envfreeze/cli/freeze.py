@@ -186,6 +186,8 @@ def _from_file(
 
 def _summary(lock: Lock) -> None:
     """A few lines on standard error: what was written down, and what was not."""
+    from envfreeze.gpus import recorded
+    from envfreeze.report._gpu import in_words
 
     def say(text: str) -> None:
         click.echo("  " + printable(text), err=True)
@@ -193,7 +195,7 @@ def _summary(lock: Lock) -> None:
     proved = sum(package.proof == "proved" for package in lock.packages)
     python = f"{lock.interpreter.implementation} {lock.interpreter.version}"
     packages = _count(len(lock.packages), "package") + (f" ({proved} proved)" if proved else "")
-    say(", ".join(part for part in (python, packages, lock.cpu.model) if part))
+    say(", ".join(part for part in (python, packages, lock.cpu.model, in_words(recorded(lock))) if part))
     if lock.run is not None:
         say(f"{shlex.join(lock.run.command)}: {lock.run.duration:.1f} s")
         read = _count(lock.run.files.count, "file")

@@ -26,6 +26,11 @@ _PATTERNS = (
         "Freeze again to choose another, or edit 'base' in envfreeze.lock.",
     ),
     (
+        r"\bpip: (?:command )?not found|error: No system Python installation found",
+        "the image {base} has no Python with pip.",
+        "Take one that has, such as python:3.11-slim-bookworm, as 'base' in envfreeze.lock.",
+    ),
+    (
         r"(?i)toomanyrequests|rate limit",
         "the registry of the base image {base} allows no more downloads for now.",
         "Wait, or log in with: docker login",

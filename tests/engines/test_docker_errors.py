@@ -37,6 +37,8 @@ from envfreeze.errors import EnvironmentFailure, InputError
         ("toomanyrequests: You have reached your pull rate limit.", EnvironmentFailure, "no more downloads"),
         ("E: Unable to locate package libfoo9", EnvironmentFailure, "packages of the system"),
         ("ERROR: No matching distribution found for six==1.99", InputError, "six==1.99"),
+        ("/bin/sh: 1: pip: not found", EnvironmentFailure, "BASE has no Python"),
+        ("error: No system Python installation found", EnvironmentFailure, "BASE has no Python"),
         ("something unheard of", EnvironmentFailure, "something unheard of"),
     ],
 )
