@@ -298,3 +298,32 @@ def test_a_full_disk(name: str, disk: Path, template: Place, forks: Forks) -> No
         whole(place, template, name)
     assert full or name == "prune", "pruning needs no room"
     ends_well(place, template, forks, name)
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_a_killed_replay_in_a_container_is_tidied_up_by_the_next(
+    place: Place, template: Place, forks: Forks
+) -> None:
+    """The image is there already: cancelling builds is another matter, and some engines' own."""
+    import docker
+
+    words = ("replay", "-q", "--engine", "docker")
+    assert forks(place.project, *words).status == 0
+    took = forks(place.project, *words).seconds
+    moments = random.Random("docker")
+    for _ in range(KILLS or 8):
+        ended = forks(place.project, *words, after=moments.uniform(0.05, took))
+        assert ended.status in (-9, 0), ended.words
+        whole(place, template, "replay")
+    assert forks(place.project, *words).status == 0
+    client = docker.from_env()
+    label = {"label": "envfreeze.owner"}
+    things = [*client.containers.list(all=True, filters=label), *client.volumes.list(filters=label)]
+    names = [
+        (thing.attrs.get("Labels") or thing.attrs["Config"]["Labels"])["envfreeze.owner"] for thing in things
+    ]
+    client.close()
+    gone = [name for name in names if not Path("/proc", name.split(":")[1]).exists()]
+    assert gone == [], "what the killed ones had made"
