@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
@@ -16,6 +17,8 @@ import threading
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import psutil
 
 _CHANGES = {
     f"os.{name}" for name in ("rename", "mkdir", "remove", "rmdir", "link", "symlink", "truncate", "chmod")
@@ -132,7 +135,8 @@ def _serve() -> None:
         if request["after"]:
             _kill_after(pid, request["after"])
         _, status = os.waitpid(pid, 0)
-        _kill(pid)  # what it started and left
+        _kill(pid)
+        _end_orphans()
         took = time.monotonic() - began
         report = Path(request["report"])
         changes = int(report.read_text() or 0) if report.exists() else 0
@@ -167,6 +171,16 @@ def _kill_after(pid: int, seconds: float) -> None:
     _kill(pid)
 
 
+def _end_orphans() -> None:
+    """End what a killed command had started, in sessions of their own too, so that the next finds peace."""
+    for orphan in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            orphan.kill()
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
 def _kill(group: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
@@ -193,6 +207,10 @@ def _import_all() -> None:
             continue
 
 
+_SUBREAPER = 36
+"""PR_SET_CHILD_SUBREAPER of prctl(2): orphans below become this process's children."""
+
 if __name__ == "__main__":
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     _import_all()
     _serve()
