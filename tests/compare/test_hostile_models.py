@@ -128,3 +128,37 @@ def test_a_record_that_lies_about_its_length_is_different(judge, length: int) ->
     found = judge(records(length, 1), records(length, 2), "x.tfrecord")
     assert found.finding.verdict == "different"
     assert "not compared as tfrecord" in found.finding.reason
+
+
+def catboost(core: bytes, *, length: int | None = None) -> bytes:
+    return b"CBM1" + struct.pack("<I", len(core) if length is None else length) + core
+
+
+def many_references(last: int) -> bytes:
+    """A list of 400,000 tables that are all the same one."""
+    count = 400_000
+    head = struct.pack("<I", 20) + bytes(4) + struct.pack("<6H", 12, 16, 0, 0, 4, 0)
+    head += struct.pack("<iI", 12, 4) + struct.pack("<I", count)
+    end = len(head) + 4 * count + 4
+    references = b"".join(struct.pack("<I", end - len(head) - 4 * index) for index in range(count))
+    return catboost(head + references + struct.pack("<HHi", 4, 4, 4) + bytes([last]))
+
+
+CATBOOST = {
+    "length": lambda last: catboost(bytes([last]) * 20, length=1 << 31),
+    "long length": lambda last: b"CBM1" + b"\xff" * 12 + bytes([last]) * 20,
+    "reference outside": lambda last: catboost(struct.pack("<I", 1 << 31) + bytes([last]) * 20),
+    "no table": lambda last: catboost(struct.pack("<Ii", 4, 1 << 30) + bytes([last]) * 20),
+    "a table that is its own layout": lambda last: catboost(struct.pack("<Ii", 4, 0) + bytes([last]) * 20),
+    "many references": many_references,
+}
+
+
+@pytest.mark.parametrize("kind", CATBOOST)
+def test_a_tree_model_that_lies_is_different_soon(judge, kind: str) -> None:
+    began = time.monotonic()
+    found = judge(CATBOOST[kind](1), CATBOOST[kind](2), "m.cbm")
+    assert found.finding.verdict == "different"
+    assert "not compared as catboost" in found.finding.reason
+    assert "failed" not in found.finding.reason
+    assert time.monotonic() - began < 60

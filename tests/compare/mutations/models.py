@@ -173,3 +173,50 @@ known(
         "both": {"order": -1, "packed": False},
     },
 )
+
+
+def as_catboost(
+    found: Experiment, *, guid: str = "aa", date: str = DATES[0], gap: int = 0, defaults: bool = False
+) -> bytes:
+    def feature(index: int, name: str) -> encoders.Table:
+        borders = found.weights.astype("f4").ravel()
+        flat = ("<i", index)
+        return encoders.Table([("<?", False) if defaults else None, flat, flat, borders, name, None])
+
+    one_hot = encoders.Table([("<i", 0), np.array([1], "<i4"), None])
+    trees = encoders.Table(
+        [
+            ("<i", 1),
+            np.array([step for step, _ in found.rows], "<i4"),
+            found.counts.astype("<i4"),
+            None,
+            None,
+            [feature(index, name) for index, name in enumerate(found.labels)],
+            [one_hot] if found.extra else None,
+            None,
+            np.array([loss for _, loss in found.rows]),
+            *[None] * 5,
+            ("<d", 1.0) if defaults else None,
+            ("<d", found.metric),
+        ]
+    )
+    information = {"params": json.dumps({"name": found.name}), "model_guid": guid, "train_finish_time": date}
+    entries = [encoders.Table(pair) for pair in information.items()]
+    core = encoders.flatbuffer(encoders.Table(["FlabuffersModel_v1", trees, entries, None]), gap=gap)
+    return b"CBM1" + struct.pack("<I", len(core)) + core
+
+
+known(
+    "catboost",
+    ".cbm",
+    as_catboost,
+    {key: value for key, value in NOT_TYPES.items() if "shape" not in key},
+    *TREE[1:],
+    benign={
+        **{f"date {date}": {"date": date} for date in DATES[1:4]},
+        "identifier": {"guid": "bb"},
+        "places": {"gap": 4},
+        "defaults": {"defaults": True},
+        "all": {"guid": "cc", "date": DATES[5], "gap": 8, "defaults": True},
+    },
+)
