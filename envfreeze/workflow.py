@@ -103,6 +103,7 @@ def replay(
     from envfreeze.compare import Options as DefaultOptions
     from envfreeze.compare._policy import with_policy
     from envfreeze.determinism._force import not_in_force
+    from envfreeze.determinism._not_promised import doubts
     from envfreeze.engines import choose
     from envfreeze.gpus import differences, granted, parse, with_gpus
     from envfreeze.jobs import altered, job_for, playing, untaped
@@ -166,7 +167,8 @@ def replay(
                 with_policy(options or DefaultOptions(), path.parent),
                 claimed,
             )
-            run = msgspec.structs.replace(run, comparison=comparison)
+            doubtful = doubts(lock, run.warned, comparison)
+            run = msgspec.structs.replace(run, comparison=comparison, notes=run.notes + doubtful)
         return keep(run, unfinished, store)
 
 

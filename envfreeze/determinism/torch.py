@@ -76,7 +76,6 @@ LIBRARY = Library(
         "histc on CUDA; bincount on CUDA with weights; median with indices on CUDA",
         "gradients on CUDA of grid_sample; cumsum on CUDA of floating point numbers",
         "Tensor.scatter_reduce on CUDA with reduce prod",
-        "Tensor.resize_ of a quantised tensor",
+        f"Tensor.resize_ of a quantised tensor ({_DETERMINISTIC})",
     ),
 )
-"""The list is that of the documentation of ``use_deterministic_algorithms``."""

@@ -150,7 +150,7 @@ def inject(
         # An empty PYTHONPATH counts as unset, while an empty entry means the current folder.
         given = environment.get("PYTHONPATH", "")
         changed["PYTHONPATH"] = f"{agent}{os.pathsep}{given}" if given else str(agent)
-    if settings:
+    if settings or tape_limit is not None:  # without any, the warnings of libraries are noted
         changed |= settings_variables(settings, agent, str(notes_folder(folder)))
     if portable and (answers := kernels()):
         _preload(changed, answers)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from envfreeze.determinism._not_promised import not_promised
 from envfreeze.errors import InputError
 from envfreeze.records.environment import Package
 from envfreeze.records.files import FileEntry
@@ -18,6 +19,7 @@ from envfreeze.records.observation import Observation, ProcessEntry
 from envfreeze.report._files import as_tree, by_class
 from envfreeze.report._gpu import cuda_facts, rocm_facts
 from envfreeze.report._parameters import summary
+from envfreeze.report._tapes import taped
 from envfreeze.report._words import counted, duration, printable, size
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ def _sections(lock: Lock, store: Store | None, *, verbose: bool) -> Iterator[tup
         yield "Files that it read", by_class(_entries(lock.run, store))
         programs = _processes(lock.run, store)
         yield f"Programs ({len(programs)})", (("", line) for line in as_tree(programs, files=verbose))
+    yield "No bits promised on a GPU", iter(not_promised(lock))
     yield "Interpreter", _interpreter(lock)
     yield f"Packages ({len(lock.packages)})", _packages(lock)
     yield "Package sources", _pip(lock)
@@ -119,6 +122,10 @@ def _run(run: Observation) -> Facts:
         yield "", f"  {entry.path} ({size(entry.size)})"
     if run.outputs.count > MAX_OUTPUTS:
         yield "", f"  and {run.outputs.count - MAX_OUTPUTS} more"
+    yield "profile", run.profile + (f", seed {run.seed}" if run.seed is not None else "")
+    yield "taped", taped(run.tapes)
+    for text in run.warned:
+        yield "warned", text
     yield "parameters", summary(run.parameters)
     yield "looked for", ", ".join(run.absent[:MAX_OUTPUTS]) + (", …" if len(run.absent) > MAX_OUTPUTS else "")
     yield "connected to", ", ".join(run.network)

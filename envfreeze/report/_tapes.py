@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from envfreeze.records.tapes import LeftTape
+from envfreeze.records.tapes import LeftTape, Tapes
+from envfreeze.report._words import counted, size
 
 _WORDS = {
     "randomness": "randomness",
@@ -13,6 +14,21 @@ _WORDS = {
     "user": "the user's name",
     "temporary names": "a temporary name",
 }
+
+
+_LAYERS = {
+    ("shim",): "",
+    ("agent",): ", by the agent in Python alone",
+    ("shim", "agent"): ", some processes by the agent in Python",
+}
+
+
+def taped(tapes: Tapes | None) -> str:
+    """What is on the tapes, and what taped it; empty without tapes."""
+    if tapes is None:
+        return ""
+    what = f"{counted(tapes.streams, 'stream')} of {', '.join(tapes.sources)}, {size(tapes.size)}"
+    return what + _LAYERS.get(tapes.layers, "")
 
 
 def first_hint(left: Sequence[LeftTape]) -> str | None:

@@ -24,7 +24,7 @@ from envfreeze.report._gpu import gpu_pairs
 from envfreeze.report._pictures import pictures
 from envfreeze.report._seeds import distributions
 from envfreeze.report._sentence import sentence
-from envfreeze.report._tapes import first_hint
+from envfreeze.report._tapes import first_hint, taped
 from envfreeze.report._words import counted, duration, size
 from envfreeze.runs import original_side
 from envfreeze.store import Store
@@ -246,8 +246,7 @@ def _tapes(lock: Lock | None, run: Run) -> str:
         return ""
     if lock.run.tapes is None:
         return "No tapes of randomness and time were recorded."
-    tapes = lock.run.tapes
-    what = f"{counted(tapes.streams, 'stream')} of {', '.join(tapes.sources)}, {size(tapes.size)}"
+    what = taped(lock.run.tapes)
     hint = first_hint(run.left_tape)
     if not run.left_tape:
         return f"Taped: {what}; nothing was asked for that is not on them."

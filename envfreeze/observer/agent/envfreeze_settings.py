@@ -32,7 +32,7 @@ class Settings:
 
     def __init__(self, calls: Any, text: str, notes: str) -> None:
         self.calls, self.notes, self.lines = calls, notes, 0
-        self.waiting: dict[str, list[tuple[str, str]]] = {}
+        self.waiting: dict[str, list[tuple[str, str]]] = {"torch": []}  # for its warnings in any case
         self.variables: dict[str, str] = {}
         self.made: list[tuple[str, str]] = []
         self.finder = _Finder(self)
