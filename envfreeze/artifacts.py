@@ -87,6 +87,7 @@ def verify(
     *,
     signers: Path | str | None = None,
     anonymous_for: Iterable[str] = (),
+    engine: str | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Check every content of a bundle and its signature, and say what is needed from elsewhere.
@@ -94,14 +95,17 @@ def verify(
     Args:
         signers: whose keys count: ``allowed_signers`` of ssh-keygen(1), or a public key of minisign.
         anonymous_for: names and the like that nothing in it may tell.
+        engine: only what this one needs is asked: ``docker`` (for all that use images) or ``local``.
 
     Raises:
         InputError: it is no bundle, or built to do harm; ``signers`` cannot be read; a name is too short.
     """
+    from envfreeze.bundle.needs import CONTAINERS, LOCAL
     from envfreeze.bundle.verify import verify as verified
 
     return verified(
         Path(bundle),
+        engines=(CONTAINERS, LOCAL) if engine is None else (LOCAL if engine == LOCAL else CONTAINERS,),
         signers=None if signers is None else Path(signers),
         anonymous_for=tuple(anonymous_for),
         progress=progress or Silent(),

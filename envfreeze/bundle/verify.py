@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envfreeze.bundle.layout import SIGNATURES, SUMS
+from envfreeze.bundle.needs import CONTAINERS, LOCAL, of_environment
 from envfreeze.bundle.reading import Reader
 from envfreeze.errors import InputError
 from envfreeze.progress import Progress
@@ -19,6 +20,7 @@ from envfreeze.records.lock import Lock
 def verify(
     path: Path,
     *,
+    engines: tuple[str, ...] = (CONTAINERS, LOCAL),
     signers: Path | None = None,
     anonymous_for: tuple[str, ...] = (),
     progress: Progress,
@@ -31,7 +33,7 @@ def verify(
     with Reader(path) as reader:
         progress.step(f"checking {path.name}")
         damaged = list(_damaged(reader))
-        findings = damaged or list(_findings(reader))
+        findings = damaged or list(_findings(reader, engines))
         signature = _signature(reader, signers)
         if signature.state == "bad":
             why = f"it is not of these digests ({signature.why})"
@@ -49,12 +51,13 @@ def verify(
 
 
 def _search(path: Path, reader: Reader, texts: tuple[str, ...], progress: Progress) -> Search:
+    from envfreeze.anonymous.apart import search_apart
     from envfreeze.anonymous.gather import given
-    from envfreeze.anonymous.search import public, search
+    from envfreeze.anonymous.search import public
 
     progress.step("looking for the names")
     locks = [_lock(reader, experiment) for experiment in reader.manifest().experiments]
-    return search(path, [given(text) for text in texts], public=public(locks))
+    return search_apart(path, [given(text) for text in texts], public(locks))
 
 
 def _signature(reader: Reader, signers: Path | None) -> Signature:
@@ -78,8 +81,9 @@ def _damaged(reader: Reader) -> Iterator[Finding]:
             yield Finding(level="damaged", what=name, why=str(error))
 
 
-def _findings(reader: Reader) -> Iterator[Finding]:
+def _findings(reader: Reader, engines: tuple[str, ...]) -> Iterator[Finding]:
     bundle = reader.manifest()
+    locks: dict[str, Lock] = {}
     yield Finding(level="ok", what=f"every one of {len(reader.files)} files has its recorded content")
     for experiment in bundle.experiments:
         try:
@@ -87,8 +91,9 @@ def _findings(reader: Reader) -> Iterator[Finding]:
         except InputError as error:
             yield Finding(level="damaged", what=experiment.name, why=str(error))
             continue
+        locks[experiment.name] = lock
         yield from _of_experiment(reader, experiment, lock)
-    yield from _of_environments(bundle)
+    yield from _of_environments(bundle, locks, engines)
     for name, why in (("LICENSE", "nobody may use the work without one"),):
         if name not in reader.files and name not in reader.links:
             yield Finding(level="missing", what=name, why=why)
@@ -135,17 +140,9 @@ def _sets(lock: Lock) -> tuple[tuple[str, FileSet], ...]:
     return ("recorded files", lock.run.files), ("original outputs", lock.run.outputs)
 
 
-def _of_environments(bundle: Bundle) -> Iterator[Finding]:
+def _of_environments(bundle: Bundle, locks: dict[str, Lock], engines: tuple[str, ...]) -> Iterator[Finding]:
     for environment in bundle.environments:
-        name = environment.folder
-        if environment.image:
-            yield Finding(level="ok", what=f"{name}: the image travels along")
-        elif environment.offline:
-            why = (
-                "with Docker, the base image comes from a registry; pack --with-image brings the whole image"
-            )
-            yield Finding(level="ok", what=f"{name}: all packages travel along")
-            yield Finding(level="missing", what=f"{name}: the base image", why=why)
-        else:
-            why = "packages come from their indexes; pack --with-wheels brings them"
-            yield Finding(level="missing", what=f"{name}: packages", why=why)
+        names = [one.name for one in bundle.experiments if one.environment == environment.folder]
+        lock = next((locks[name] for name in names if name in locks), None)
+        if lock is not None:
+            yield from of_environment(environment, lock, engines)

@@ -19,6 +19,11 @@ _SHOWN = 20
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--offline", is_flag=True, help="Fail, too, when something is needed from elsewhere.")
 @click.option(
+    "--engine",
+    type=click.Choice(["docker", "podman", "apptainer", "local"]),
+    help="Ask only what this engine needs; default: what docker and what local need.",
+)
+@click.option(
     "--signer",
     metavar="FILE",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -35,6 +40,7 @@ _SHOWN = 20
 def verify(
     bundle: Path,
     offline: bool,
+    engine: str | None,
     signer: Path | None,
     anonymous_for: tuple[str, ...],
     as_json: bool,
@@ -48,6 +54,7 @@ def verify(
     found = artifacts.verify(
         bundle,
         signers=signer,
+        engine=engine,
         anonymous_for=anonymous_for,
         progress=Terminal(quiet=quiet, verbose=verbose),
     )

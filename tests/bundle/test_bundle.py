@@ -175,6 +175,8 @@ def test_verify_names_what_is_missing_and_what_is_damaged(bundle: Path, tmp_path
     assert len(missing) == 1 and "base image" in missing[0]
     done = envfreeze("verify", bundle, "--offline", cwd=tmp_path)
     assert done.returncode == 1 and "whole" in done.stdout
+    local = envfreeze("verify", bundle, "--offline", "--engine", "local", cwd=tmp_path)
+    assert local.returncode == 0 and "this machine has CPython" in local.stdout, local.stdout
     with zipfile.ZipFile(bundle) as archive:
         place = archive.getinfo("experiments/table1/outputs/metrics.json").header_offset
     data = bytearray(bundle.read_bytes())
