@@ -13,6 +13,9 @@ import pytest
 from envfreeze.observer.watch import Watched, watch
 from envfreeze.store import Store
 
+FREEZE = (sys.executable, "-m", "envfreeze", "freeze", "--offline", "--vendor-limit=1")
+"""The command line, asking and copying nothing of the packages around these tests, which may be many."""
+
 
 class Watching:
     """Watches programs in one project."""

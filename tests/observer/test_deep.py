@@ -21,6 +21,8 @@ from envfreeze.observer import inject, tracing
 from envfreeze.observer.launch import launch
 from envfreeze.observer.watch import Watched
 
+from .conftest import FREEZE
+
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 pytestmark = [
     pytest.mark.skipif(tracing.tracer() is None, reason="this installation has no tracer"),
@@ -236,8 +238,8 @@ def test_control_c_reaches_the_command_once(watching, project):
         raise SystemExit(5)
         """
     )
-    words = ["-m", "envfreeze", "freeze", "--offline", "--trace", "deep", "--", sys.executable, "main.py"]
-    child = pexpect.spawn(sys.executable, words, timeout=60)
+    words = [*FREEZE[1:], "--trace", "deep", "--", sys.executable, "main.py"]
+    child = pexpect.spawn(FREEZE[0], words, timeout=60)
     child.expect_exact("ready")
     child.sendintr()
     child.expect_exact("interrupts: 1")

@@ -20,7 +20,7 @@ from envfreeze.files import sha256
 from envfreeze.observer import inject
 from envfreeze.store import Store
 
-from .conftest import Watching
+from .conftest import FREEZE, Watching
 
 needs_shim = pytest.mark.skipif(inject.shim() is None, reason="this installation has no shim")
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
@@ -201,7 +201,7 @@ def test_a_disk_that_is_full(project, small_disk, tmp_path, full_at):
 
 
 def freeze(*command: str, project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "envfreeze", "freeze", "--offline", "--no-dockerfile", "--", *command]
+    words = [*FREEZE, "--no-dockerfile", "--", *command]
     done = subprocess.run(
         words, cwd=project, env=os.environ | variables, capture_output=True, text=True, timeout=120
     )
@@ -288,7 +288,7 @@ def test_data_that_does_not_fit_into_the_store(project, small_disk):
         objects = [path for path in store.objects.glob("*/*") if path.is_file()]
         assert all(sha256(path) == path.parent.name + path.name for path in objects)
         assert os.listdir(store.root / "tmp") == []
-        subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+        subprocess.run(["mount", "-o", "remount,size=1g", small_disk], check=True)
         assert freeze(sys.executable, "main.py", project=project).returncode == 7
     finally:
         subprocess.run(["umount", "-R", "-l", project / ".envfreeze"], check=True)
@@ -313,7 +313,7 @@ def test_envfreeze_is_killed_while_the_command_runs(project):
     What was left unfinished is cleared by the next freeze, which needs not wait for a lock either.
     """
     (project / "main.py").write_text(STEPS)
-    words = [sys.executable, "-m", "envfreeze", "freeze", "--offline", "--", sys.executable, "main.py"]
+    words = [*FREEZE, "--", sys.executable, "main.py"]
     process = subprocess.Popen(words, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout.readline() == b"killed now\n"
     process.send_signal(signal.SIGKILL)

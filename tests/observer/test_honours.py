@@ -24,7 +24,7 @@ from envfreeze.records import lockfile
 from envfreeze.records.observation import ProcessEntry
 from envfreeze.store import Store
 
-from .conftest import Watching
+from .conftest import FREEZE, Watching
 
 needs_shim = pytest.mark.skipif(inject.shim() is None, reason="this installation has no shim")
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
@@ -587,14 +587,13 @@ def read_only(project: Path) -> Iterator[Path]:
 
 def test_a_project_that_cannot_be_written(read_only, tmp_path):
     """One sentence, and the command does not run in vain; another project folder may take the lock."""
-    freeze = [sys.executable, "-m", "envfreeze", "freeze", "--offline"]
-    done = subprocess.run([*freeze, "--", sys.executable, "main.py"], capture_output=True, text=True)
+    done = subprocess.run([*FREEZE, "--", sys.executable, "main.py"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (3, "")
     lines = done.stderr.splitlines()
     assert lines[0].startswith(f"envfreeze: {read_only}/.envfreeze: ") and len(lines) <= 2, done.stderr
     assert sorted(os.listdir(read_only)) == ["data", "main.py"]
     (tmp_path / "elsewhere").mkdir()
-    command = [*freeze, "--project", str(tmp_path / "elsewhere"), "--", sys.executable, "main.py"]
+    command = [*FREEZE, "--project", str(tmp_path / "elsewhere"), "--", sys.executable, "main.py"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "content\n"), done.stderr
     lock = lockfile.read(tmp_path / "elsewhere/envfreeze.lock")
