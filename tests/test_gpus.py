@@ -14,7 +14,7 @@ from envfreeze.engines import _docker_gpus, _local_sandbox
 from envfreeze.errors import EnvironmentFailure, InputError
 from envfreeze.records.environment import Cuda, Gpu, Interpreter, Rocm
 from envfreeze.records.lock import Lock
-from envfreeze.records.run import Gpus, Job
+from envfreeze.records.run import Gpus, Image, Job
 
 H100 = Gpu(model="NVIDIA H100 80GB HBM3")
 
@@ -115,6 +115,19 @@ def options(wanted: Gpus | None, runtime: str = "runc") -> dict[str, Any]:
 def test_container_without_gpus_on_an_engine_that_gives_them_unasked() -> None:
     assert options(None) == {}
     assert options(None, "nvidia") == {"runtime": "runc"}
+
+
+def test_an_image_that_asks_for_gpus_by_itself_gets_none() -> None:
+    image = Image(engine="docker", reference="a:1", environment_id="a" * 64)
+
+    def variables(own: list[str] | None, wanted: Gpus | None = None) -> dict[str, str]:
+        found = SimpleNamespace(attrs={"Config": {"Env": own}})
+        client: Any = SimpleNamespace(images=SimpleNamespace(get=lambda reference: found))
+        return _docker_gpus.variables(client, image, wanted)
+
+    assert variables(["PATH=/bin", "NVIDIA_VISIBLE_DEVICES=all"]) == {"NVIDIA_VISIBLE_DEVICES": "void"}
+    assert variables(["NVIDIA_VISIBLE_DEVICES=all"], Gpus()) == {}
+    assert variables(["PATH=/bin"]) == variables(None) == {}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from envfreeze.errors import EnvironmentFailure
 from envfreeze.gpus import require
-from envfreeze.records.run import Gpus
+from envfreeze.records.run import Gpus, Image
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -30,6 +30,8 @@ def gpu_options(client: DockerClient, gpus: Gpus | None, engine: str = "docker")
             (https://github.com/podman-container-tools/podman/issues/19338).
     """
     if gpus is None:
+        if engine == "podman":
+            return {}
         # As the default runtime, NVIDIA's gives GPUs to every image that asks by a variable.
         default = str(client.info().get("DefaultRuntime", ""))
         return {"runtime": "runc"} if "nvidia" in default else {}
@@ -46,6 +48,22 @@ def gpu_options(client: DockerClient, gpus: Gpus | None, engine: str = "docker")
     count = 0 if gpus.devices else -1 if gpus.count is None else gpus.count
     request = DeviceRequest(count=count, device_ids=list(gpus.devices), capabilities=_CAPABILITIES)
     return {"device_requests": [request]}
+
+
+def variables(client: DockerClient, image: Image, gpus: Gpus | None) -> dict[str, str]:
+    """What takes back an image's own wish for GPUs, which a stranger may have put into it.
+
+    NVIDIA's runtime, and its hook for Podman, read the variable (Container Toolkit, "Specialized Configurations
+    with Docker"); ``void`` means none at all.
+    """
+    if gpus is not None:
+        return {}
+    own = client.images.get(image.reference).attrs["Config"].get("Env") or ()
+    wishes = any(str(text).startswith(f"{_WISH}=") for text in own)
+    return {_WISH: "void"} if wishes else {}
+
+
+_WISH = "NVIDIA_VISIBLE_DEVICES"
 
 
 def _of_amd(gpus: Gpus) -> dict[str, Any]:

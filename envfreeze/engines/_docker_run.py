@@ -25,6 +25,7 @@ from envfreeze.engines._archive import pack, unpack_outputs
 from envfreeze.engines._docker_disk import Gauge
 from envfreeze.engines._docker_errors import said_of
 from envfreeze.engines._docker_gpus import explained, gpu_options
+from envfreeze.engines._docker_gpus import variables as without_gpus
 from envfreeze.engines._docker_layout import Layout, home_of, layout
 from envfreeze.engines._podman_run import PODMAN
 from envfreeze.engines._tapes import (
@@ -164,7 +165,7 @@ def _worker(
     if not any(volume == home or home.startswith(f"{volume}/") for volume in place.volumes):
         in_memory[home] = open_to_all
     options |= gpu_options(client, job.gpus, image.engine)
-    command, variables = _command(job, place), _variables(job)
+    command, variables = _command(job, place), _variables(job) | without_gpus(client, image, job.gpus)
     if is_equipped(job):
         taped, more = playing(job, command, _TAPES, job.project)
         command, variables = list(taped), variables | more
