@@ -53,8 +53,8 @@ def gpu_options(client: DockerClient, gpus: Gpus | None, engine: str = "docker")
 def variables(client: DockerClient, image: Image, gpus: Gpus | None) -> dict[str, str]:
     """What takes back an image's own wish for GPUs, which a stranger may have put into it.
 
-    NVIDIA's runtime, and its hook for Podman, read the variable (Container Toolkit, "Specialized Configurations
-    with Docker"); ``void`` means none at all.
+    NVIDIA's runtime, and its hook for Podman, read the variable; ``void`` means none at all (documentation of
+    the Container Toolkit, "Specialized Configurations with Docker").
     """
     if gpus is not None:
         return {}

@@ -140,8 +140,19 @@ def _carrier(
         Mount(target=volume, source="", type="volume", no_copy=True, labels={OWNER: owner()})
         for volume in volumes
     ]
+    # Podman starts it, and the program that it starts is a stranger's when the image is.
     carrier = client.containers.create(
-        image.reference, ["true"], mounts=mounts, labels={OWNER: owner()}, network_mode="none"
+        image.reference,
+        ["true"],
+        entrypoint=[],
+        mounts=mounts,
+        labels={OWNER: owner()},
+        network_mode="none",
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        pids_limit=64,
+        **gpu_options(client, None, image.engine),
+        environment=without_gpus(client, image, None),
     )
     made.append(carrier)
     return carrier

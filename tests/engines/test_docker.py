@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -503,3 +504,19 @@ def test_interrupted_build_leaves_no_image(store: Store) -> None:
     assert not _docker_build.is_built(client, wanted)
     client.close()
     assert not list((store.root / "tmp").iterdir())
+
+
+def test_what_fills_the_volumes_has_no_privileges_either(image: Image) -> None:
+    """Podman starts it, so that a stranger's image runs a program of its own there."""
+    client = connect()
+    made: list[Any] = []
+    try:
+        carrier = _docker_run._carrier(client, image, ("/workspace",), made)
+        carrier.reload()
+        limits, configured = carrier.attrs["HostConfig"], carrier.attrs["Config"]
+        assert limits["CapDrop"] == ["ALL"] and limits["NetworkMode"] == "none"
+        assert any("no-new-privileges" in option for option in limits["SecurityOpt"])
+        assert not configured["Entrypoint"] and configured["Cmd"] == ["true"]
+    finally:
+        _docker_run._remove(iter(made))
+        client.close()
