@@ -42,6 +42,14 @@ def experiments_in(path: Path, wanted: str | None, *, progress: Terminal) -> dic
     return {wanted: locks[wanted]}
 
 
+def is_strangers(lock: Path) -> bool:
+    """Whether a lockfile, or the one in this folder, is an experiment's of an unpacked bundle."""
+    from envfreeze.records.lockfile import locate
+    from envfreeze.store import Store
+
+    return Store(locate(lock.absolute()).parent).bundle is not None
+
+
 def agree_to_run(engine: str, *, yes: bool) -> None:
     """Ask once before a stranger's program runs with the weaker isolation of the local engine.
 

@@ -119,7 +119,7 @@ def replay(
     runs in the frozen environment, and nothing is compared. LOCK may be a bundle (see: envfreeze pack).
     """
     from envfreeze import reports, workflow
-    from envfreeze.cli._bundles import agree_to_run, experiments_in
+    from envfreeze.cli._bundles import agree_to_run, experiments_in, is_strangers
     from envfreeze.records.run import Limits
     from envfreeze.records.verdict import Verdict
 
@@ -127,8 +127,9 @@ def replay(
     if report_file is not None:
         reports.check_report(report_file)
     found = experiments_in(lock, experiment, progress=Terminal(quiet=quiet, verbose=verbose))
-    if found is not None:
+    if found is not None or is_strangers(lock):
         agree_to_run(engine, yes=yes)
+    if found is not None:
         if len(found) > 1:
             return _one_by_one(found)
         (lock,) = found.values()
@@ -196,7 +197,9 @@ def _one_by_one(locks: dict[str, Path]) -> int:
     codes: list[int] = []
     for name, lock in locks.items():
         click.echo(click.style(f"== {name}", bold=True))
-        codes.append(context.invoke(replay, **{**context.params, "lock": lock, "experiment": None}))
+        codes.append(
+            context.invoke(replay, **{**context.params, "lock": lock, "experiment": None, "yes": True})
+        )
     return max(codes)
 
 

@@ -40,6 +40,7 @@ from envfreeze.cli._common import ENGINE, GPUS, LOCK, Size, Terminal, console, e
 @GPUS
 @click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="As in envfreeze replay.")
 @click.option("--again", is_flag=True, help="Make failed runs again.")
+@click.option("--yes", is_flag=True, help="Of a bundle: run it with the engine local without asking.")
 @output_options
 def sweep(
     lock: Path,
@@ -55,6 +56,7 @@ def sweep(
     gpus: str | None,
     data: Path | None,
     again: bool,
+    yes: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -66,6 +68,7 @@ def sweep(
     later replay with other numbers is then called indistinguishable when it does too. Exits with 1 when a
     run failed.
     """
+    from envfreeze.cli._bundles import agree_to_run, is_strangers
     from envfreeze.records import lockfile
     from envfreeze.records.run import Limits
     from envfreeze.report._sweeps import print_sweep
@@ -76,6 +79,8 @@ def sweep(
 
     if timeout is not None and not math.isfinite(timeout):
         raise click.BadParameter("--timeout must be a finite number.")
+    if is_strangers(lock):
+        agree_to_run(engine, yes=yes)
     scipy_stats()  # that it is missing is told before hours of runs, not after
     progress = Terminal(quiet=quiet, verbose=verbose)
     folder, made = run_sweep(

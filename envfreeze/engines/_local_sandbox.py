@@ -35,6 +35,9 @@ Vendor = Literal["nvidia", "amd"]
 MAX_CHILDREN = 2000
 """bwrap takes 9000 arguments (MAX_ARGS in its source), three for each bound entry."""
 
+SHARED_MEMORY = 2 << 30
+"""Bytes of ``/dev/shm``, as in the containers of the other engines."""
+
 HOME = "/home/envfreeze"
 ELSEWHERE = "/workspace"
 """Where the project lies when it cannot lie at its recorded path."""
@@ -118,11 +121,24 @@ def bubblewrap(
             writable[ancestor] = True
         arguments += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.path]
         writable[mount.path] = mount.writable
-    for path in ("/", *opened):
+    closed = ["/dev"] if _bounds_memory() else []
+    if closed:  # what lies in memory is nobody's process's, and so no limit's on processes
+        arguments += ["--perms", "1777", "--size", str(SHARED_MEMORY), "--tmpfs", "/dev/shm"]  # noqa: S108
+    for path in ("/", *closed, *opened):
         arguments += ["--remount-ro", path]
     if status_fd is not None:
         arguments += ["--json-status-fd", str(status_fd)]
     return [*arguments, "--chdir", directory, "--"]
+
+
+@functools.cache
+def _bounds_memory() -> bool:
+    """Whether this bwrap can say how large a file system in memory may become (since 0.7)."""
+    try:
+        said = subprocess.run(["bwrap", "--help"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return "--size " in said.stdout + said.stderr and "--perms " in said.stdout + said.stderr
 
 
 def _base(kind: Kind, *, network: bool) -> list[str]:

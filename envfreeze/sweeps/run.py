@@ -86,6 +86,7 @@ def sweep(
         InputError: the lock is unusable or records no run, or an option is wrong.
         EnvironmentFailure: the engine, the network or the disk failed; finished runs are kept.
     """
+    from envfreeze.bundle.limits import for_stranger
     from envfreeze.determinism import settings
     from envfreeze.engines import choose
     from envfreeze.gpus import granted, parse, with_gpus
@@ -104,6 +105,8 @@ def sweep(
         )
     factors, wanted = chosen(vary), tuple(named(text) for text in metrics)
     store = Store(path.parent)
+    if store.bundle is not None:
+        limits = for_stranger(limits, lock, store.root)
     untaped, _, _ = playable(lock, store, "off")
     switches = settings(untaped)
     job = job_for(untaped, store, switches, command=None, code=None, limits=limits, network=False, data=data)

@@ -53,7 +53,9 @@ LOOK = """\
         except OSError:
             return False
 
-    places = ["/", "/etc", "/usr", "/usr/bin", "/usr/local/lib", "/opt", "/var", "/var/lib", "/srv", "/boot",
+    shared = os.statvfs("/dev/shm")
+    found["shared memory"] = shared.f_blocks * shared.f_frsize
+    places = ["/", "/dev", "/etc", "/usr", "/usr/bin", "/usr/local/lib", "/opt", "/var", "/var/lib", "/srv",
               "/root", "/run", "/sys", "/sys/kernel", "/proc/sys/kernel", sys.prefix, sys.base_prefix,
               os.path.dirname(os.__file__)]
     found["wrote"] = [place for place in places if written(place)]
@@ -181,6 +183,7 @@ def test_what_a_stranger_finds(engine: str, bundle: Path, tmp_path: Path) -> Non
     assert found["NoNewPrivs"] == "1"
     assert found["network"] == [] and found["interfaces"] == ["lo"]
     assert found["wrote"] == [], "the system is read-only"
+    assert 0 < found["shared memory"] <= 2 << 30
     assert found["sockets"] == [] and not found["host file"] and not found["terminal"]
     assert not found["leaked"] and found["processes"] < 10
     assert set(found["devices"]) <= HARMLESS, "no GPU, no disk, no memory"
@@ -265,4 +268,10 @@ def test_the_local_engine_asks_once_and_says_how_weak_it_is(bundle: Path, tmp_pa
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus != 0
+    from envfreeze import artifacts
+
+    folder, _ = artifacts.unpack(bundle, tmp_path.parent / "unpacked by hand")
+    for command in ("replay", "sweep"):
+        asked = run(command, folder / "experiments" / "main", "--engine", "local", cwd=tmp_path)
+        assert asked.returncode == 2 and "--yes" in asked.stderr, "its locks are a stranger's too"
     assert subprocess.run(["ls", tmp_path], capture_output=True, text=True).stdout == "", "nothing ran"
