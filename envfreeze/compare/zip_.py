@@ -19,7 +19,7 @@ from envfreeze.compare._tally import Tally
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
-_DAMAGED = (
+DAMAGED = (
     zipfile.BadZipFile,
     NotImplementedError,
     RuntimeError,
@@ -48,14 +48,22 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
             tally = Tally(options)
             if one.comment != two.comment:
                 tally.differ("comment", repr(one.comment), repr(two.comment))
-            return compare_members(_members(one), _members(two), options, tally)
-    except _DAMAGED as error:
-        if is_full(error):
-            raise no_room() from None
-        raise NotThisKind(f"damaged or encrypted archive ({error})") from None
+            return compare_members(members(one), members(two), options, tally)
+    except DAMAGED as error:
+        raise damaged(error) from None
 
 
-def _members(archive: zipfile.ZipFile) -> Iterator[Member]:
+def damaged(error: Exception) -> Exception:
+    """What to raise for one of ``DAMAGED``, which may be for want of disk."""
+    return no_room() if is_full(error) else NotThisKind(f"damaged or encrypted archive ({error})")
+
+
+def members(archive: zipfile.ZipFile) -> Iterator[Member]:
+    """All of them.
+
+    Raises:
+        NotThisKind: a name holds a NUL.
+    """
     for entry in archive.infolist():
         if entry.orig_filename != entry.filename:
             raise NotThisKind("a member's name holds a NUL")

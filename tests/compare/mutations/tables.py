@@ -183,3 +183,111 @@ known(
     TABLE,
     benign={**DATED, **{f"year {n}": {"year": n} for n in (2001, 2024)}},
 )
+
+
+_TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+_MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+
+
+def as_workbook(
+    found: Experiment,
+    *,
+    shared: bool = True,
+    order: int = 1,
+    date: str = DATES[0],
+    year: int = 1980,
+    packed: bool = False,
+    view: str = "A1",
+    relation: str = "rId",
+    spans: bool = False,
+    chain: bool = False,
+) -> bytes:
+    """A workbook of one sheet with numbers, texts, a date and a formula, and a chart of its own."""
+    texts: list[str] = []
+    rows: list[str] = []
+
+    def text(place: str, value: str) -> str:
+        if not shared:
+            return f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'
+        texts.append(value)
+        return f'<c r="{place}" t="s"><v>{len(texts) - 1 if order == 1 else -len(texts)}</v></c>'
+
+    def row(cells: str) -> None:
+        more = ' spans="1:9"' if spans else ""
+        rows.append(f'<row r="{len(rows) + 1}"{more}>{cells.replace("#", str(len(rows) + 1))}</row>')
+
+    row(text("A#", found.name) + f'<c r="B#"><v>{found.metric}</v></c><c r="C#" s="1"><v>45292.5</v></c>')
+    for value in found.weights:
+        row("".join(f'<c r="{chr(65 + n)}#"><v>{cell}</v></c>' for n, cell in enumerate(value.tolist())))
+    row("".join(f'<c r="{chr(65 + n)}#"><v>{cell}</v></c>' for n, cell in enumerate(found.counts.tolist())))
+    row("".join(text(f"{chr(65 + n)}#", label) for n, label in enumerate(found.labels)))
+    for step, loss in found.rows:
+        row(
+            f'<c r="A#"><v>{step}</v></c><c r="B#"><v>{loss}</v></c>'
+            f'<c r="C#"><f>B#*2</f><v>{2 * loss}</v></c>'
+        )
+    if found.extra:
+        row('<c r="A#" t="b"><v>1</v></c>')
+    sheet = f'<sheetViews><sheetView><selection activeCell="{view}"/></sheetView></sheetViews>'
+    body = "".join(rows)
+    if order == -1:
+        for number in range(len(texts)):
+            body = body.replace(f"<v>{-number - 1}</v></c>", f"<v>{len(texts) - 1 - number}</v></c>", 1)
+    parts = {"worksheet": "worksheets/sheet1.xml", "styles": "styles.xml"}
+    parts |= {"sharedStrings": "sharedStrings.xml"} if shared else {}
+    parts |= {"calcChain": "calcChain.xml"} if chain else {}
+    identifiers = {kind: f"{relation}{number}" for number, kind in enumerate(parts)}
+    relations = [
+        f'<Relationship Id="{identifiers[kind]}" Type="{_TYPES}{kind}" Target="{target}"/>'
+        for kind, target in parts.items()
+    ][::order]
+    items = "".join(f"<si><t>{value}</t></si>" for value in texts[::order])
+    files = {
+        "[Content_Types].xml": "<Types>"
+        + "".join(f'<Override PartName="/xl/{target}" ContentType="{target}"/>' for target in parts.values())
+        + "</Types>",
+        "xl/workbook.xml": f'<workbook {_MAIN} xmlns:r="{_TYPES[:-1]}"><sheets>'
+        f'<sheet name="results" sheetId="1" r:id="{identifiers["worksheet"]}"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f"<Relationships>{''.join(relations)}</Relationships>",
+        "xl/worksheets/sheet1.xml": f"<worksheet {_MAIN}>{sheet}<sheetData>{body}</sheetData></worksheet>",
+        "xl/styles.xml": f"<styleSheet {_MAIN}><cellXfs>"
+        '<xf numFmtId="0"/><xf numFmtId="22"/></cellXfs></styleSheet>',
+        "docProps/core.xml": f"<p><created>{date}Z</created></p>",
+    }
+    if shared:
+        files["xl/sharedStrings.xml"] = f"<sst {_MAIN}>{items}</sst>"
+    if chain:
+        files["xl/calcChain.xml"] = f'<calcChain {_MAIN}><c r="C9"/></calcChain>'
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (year, 1, 1, 0, 0, 0)), data)
+    return stream.getvalue()
+
+
+known(
+    "workbook",
+    ".xlsx",
+    as_workbook,
+    NOT_TYPES,
+    *TREE[1:],
+    benign={
+        **{f"date {date}": {"date": date} for date in DATES[1:3]},
+        "year": {"year": 2024},
+        "packed": {"packed": True},
+        "texts in cells": {"shared": False},
+        "order of texts": {"order": -1},
+        "cursor": {"view": "C7"},
+        "identifiers of relations": {"relation": "R"},
+        "spans": {"spans": True},
+        "order of calculation": {"chain": True},
+        "all": {
+            "date": DATES[4],
+            "shared": False,
+            "view": "B2",
+            "relation": "x",
+            "spans": True,
+            "chain": True,
+        },
+    },
+)
