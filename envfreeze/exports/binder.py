@@ -19,6 +19,10 @@ from envfreeze.records.lock import Lock
 JUPYTER = ("jupyterlab>=4,<5", "notebook>=7,<8", "jupyterhub>=4,<6", "ipykernel>=6,<8")
 """Any of these serve notebooks to a hub; which ones, pip chooses by the interpreter."""
 
+_PYTHON = "FROZEN_PYTHON"
+"""Stands for the interpreter's path: of ``python`` alone, Jupyter makes its own interpreter
+(``jupyter_client.kernelspec``, ``format_kernel_cmd``)."""
+
 _IGNORED = (".git", ".envfreeze/objects", ".envfreeze/runs", ".envfreeze/tapes", ".envfreeze/environments")
 
 
@@ -28,7 +32,7 @@ def render(lock: Lock, wheels: str) -> tuple[str, ...]:
     packages = f"/opt/jupyter/lib/python{version.major}.{version.minor}/site-packages"
     start = f"import sys; sys.path.append({packages!r}); from ipykernel.kernelapp import main; main()"
     kernel = {
-        "argv": ["python", "-c", start, "-f", "{connection_file}"],
+        "argv": [_PYTHON, "-c", start, "-f", "{connection_file}"],
         "display_name": f"Python {version} (frozen)",
         "language": "python",
     }
@@ -44,7 +48,7 @@ def render(lock: Lock, wheels: str) -> tuple[str, ...]:
             "RUN python -m venv /opt/jupyter \\",
             f"    && /opt/jupyter/bin/pip install --no-cache-dir --disable-pip-version-check {wanted} \\",
             "    && ln -s /opt/jupyter/bin/jupyter* /usr/local/bin/ \\",
-            f"    && printf '%s' '{text}' > {place}",
+            f"    && printf '%s' '{text}' | sed \"s#{_PYTHON}#$(command -v python)#\" > {place}",
             "ARG NB_USER=jovyan",
             "ARG NB_UID=1000",
             'ENV USER="${NB_USER}" NB_UID="${NB_UID}" HOME="/home/${NB_USER}"',

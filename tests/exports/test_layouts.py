@@ -190,17 +190,60 @@ print(json.dumps([type(found).__name__, version, found.render(build_args={})]))
 """
 
 
-@pytest.mark.skipif(
-    shutil.which("jupyter-repo2docker") is None, reason="no repo2docker (pip install jupyter-repo2docker)"
-)
 @pytest.mark.parametrize(("name", "pack"), [("binder", "DockerBuildPack"), ("wholetale", "PythonBuildPack")])
 def test_repo2docker_takes_it(project: Path, tmp_path: Path, name: str, pack: str) -> None:
-    python = Path(str(shutil.which("jupyter-repo2docker"))).resolve().with_name("python")
+    pytest.importorskip("repo2docker")
     workflow.export(project, to=name, output=tmp_path / "out")
-    found, version, text = json.loads(run(python, "-c", R2D, tmp_path / "out", cwd=tmp_path).splitlines()[-1])
+    said = run(sys.executable, "-c", R2D, tmp_path / "out", cwd=tmp_path)
+    found, version, text = json.loads(said.splitlines()[-1])
     assert found == pack
     if name == "binder":
         assert text == (tmp_path / "out/.binder/Dockerfile").read_text()
     else:
         assert version == f"{sys.version_info.major}.{sys.version_info.minor}"
         assert '-r "requirements.txt"' in text
+
+
+NOTEBOOK = {
+    "cells": [
+        {
+            "cell_type": "code",
+            "id": "a",
+            "execution_count": None,
+            "metadata": {},
+            "outputs": [],
+            "source": ["import six, sys, tornado\n", "print('said', six.__version__, sys.prefix)"],
+        }
+    ],
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "x", "language": "python"}},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+@pytest.mark.index
+def test_notebook_in_binder_runs_in_the_frozen_python(project: Path) -> None:
+    """Jupyter brings a newer six; what the notebook imports is the frozen one."""
+    from envfreeze.engines._docker_build import buildkit_client
+
+    docker = buildkit_client(os.environ["PATH"])
+    if docker is None:
+        pytest.skip("no client of BuildKit")
+    workflow.export(project, to="binder", output=project)
+    (project / "a.ipynb").write_text(json.dumps(NOTEBOOK))
+    trusted = "PIP_TRUSTED_HOST=pypi.org files.pythonhosted.org"
+    words = ("build", "-q", "--build-arg", trusted, "-f", ".binder/Dockerfile", ".")
+    subprocess_environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
+    built = subprocess.run(
+        [docker, *words], cwd=project, env=subprocess_environment, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    image = built.stdout.strip()
+    try:
+        execute = ("jupyter", "nbconvert", "--to", "notebook", "--execute", "--stdout", "a.ipynb")
+        said = run(docker, "run", "--rm", "--network", "none", image, *execute, cwd=project)
+        assert "said 1.16.0 /usr/local" in said
+    finally:
+        run(docker, "rmi", "-f", image, cwd=project)
