@@ -65,6 +65,7 @@ class Service:
         place = os.environ.get("XDG_RUNTIME_DIR")
         place = place if place and os.access(place, os.W_OK) else None
         self._folder = tempfile.mkdtemp(prefix="envfreeze-podman-", dir=place)
+        self._answer: Connection | None = None
         self.host = f"unix://{self._folder}/podman.sock"
         self._said = Path(self._folder, "stderr")
         with self._said.open("wb") as stderr:
@@ -82,12 +83,15 @@ class Service:
         return self._process.poll() is None
 
     def wait(self) -> Connection | Unavailable:
-        """Its answer, or why there is none."""
+        """Its answer, or why there is none; it is asked until it has answered once, as that takes a while."""
+        if self._answer is not None:
+            return self._answer
         end = time.monotonic() + START
         while self.runs() and time.monotonic() < end:
             if Path(self._folder, "podman.sock").exists():
                 answer = try_host(self.host)
                 if isinstance(answer, Connection):
+                    self._answer = answer
                     return answer
             time.sleep(0.05)
         if self.runs():

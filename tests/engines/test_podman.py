@@ -91,6 +91,7 @@ def test_project_below_a_folder_of_the_image_that_is_not_the_users(run: Runner) 
     assert run.outputs == {"made": "x"}, run.stderr
 
 
+@pytest.mark.slow
 def test_command_that_is_not_there(image: Image, store: Store, tmp_path: Path) -> None:
     job = Job(command=("no-such-program",), directory="/w", project="/w")
     assert ENGINE.run(image, job, store, tmp_path, progress=Silent()).exit_status == 127
@@ -123,6 +124,7 @@ def test_image_of_a_bundle_is_loaded_instead_of_built(
     assert again.stdout == "1.16.0\n", again.stderr
 
 
+@pytest.mark.slow
 def test_interrupted_run_leaves_nothing(image: Image, store: Store, tmp_path: Path) -> None:
     client = connect(20, ENGINE.find())
     before = {item.id for item in client.containers.list(all=True)}
@@ -134,6 +136,7 @@ def test_interrupted_run_leaves_nothing(image: Image, store: Store, tmp_path: Pa
     client.close()
 
 
+@pytest.mark.slow
 def test_service_that_dies_in_a_run_is_said_and_started_anew(
     image: Image, store: Store, tmp_path: Path
 ) -> None:
