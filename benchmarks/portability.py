@@ -6,13 +6,15 @@ Each table of ``benchmarks/portability/`` runs in the first given interpreter th
 without the profile, natively with it, and with it under QEMU's user-mode emulator (``qemu-x86_64-static``) as
 each CPU model. The digests are compared with each other and with the references
 ``portability/<processor>.json`` made on real processors, where the versions of the libraries are the
-same. ``--write`` makes the reference of this machine's processor.
+same. ``--write`` makes the reference of this machine's processor. ``--speed`` compares the speed of typical
+work (``portability/speed.py``) with and without the profile instead, on one thread in both.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import shutil
@@ -28,10 +30,12 @@ from envfreeze.observer.inject import copy_agent, kernels, settings_variables
 from envfreeze.probes.cpu import describe
 
 TABLES = Path(__file__).parent / "portability"
+SPEEDS = ("numpy", "sklearn", "lightgbm", "xgboost", "torch", "jax", "tensorflow")
 NAMES = ("numpy", "scipy", "sklearn", "lightgbm", "xgboost", "torch", "jax", "tensorflow")
 MODELS = ("Haswell", "Skylake-Client", "EPYC-Rome")
 EMULATOR = "qemu-x86_64-static"
 _MOST_CRASHES = 20
+_TURNS = 3
 
 
 def plain() -> dict[str, str]:
@@ -172,6 +176,16 @@ def row(
     return f"| {versions} | {size} | {'<br>'.join(cells)} | {changed} | {cost} |", total, apart
 
 
+def family() -> str:
+    """Family, model and stepping, where the processor's name does not tell them (Linux; else empty)."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text() if cpuinfo.is_file() else ""
+    found = [
+        re.search(rf"^{key}\s*: (\S+)$", text, re.MULTILINE) for key in ("cpu family", "model", "stepping")
+    ]
+    return " ".join(item[1] for item in found if item)
+
+
 def write(results: dict[str, dict[str, dict[str, Any]]]) -> Path:
     """Make or renew the reference of this processor; tables that were not run stay as they are."""
     processor = describe()
@@ -185,11 +199,55 @@ def write(results: dict[str, dict[str, dict[str, Any]]]) -> Path:
     content = {
         "vendor": processor.vendor,
         "model": processor.model,
+        "family": family(),
         "features": features,
         "tables": {name: tables[name] for name in sorted(tables)},
     }
     path.write_text(json.dumps(content, indent=1) + "\n")
     return path
+
+
+def one_thread() -> dict[str, str]:
+    """The variables of a run without the profile, but with its number of threads."""
+    threads = {
+        item.variable: item.value
+        for item in settings_at_freeze("portable", plain())
+        if item.kind == "variable" and ("THREADS" in item.variable or item.variable == "PJRT_NPROC")
+    }
+    return {**plain(), **threads, "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
+
+
+def fastest(library: str, python: str, variables: dict[str, str], best: dict[str, float]) -> None:
+    """Run the library's work; keep the least seconds of each in ``best``."""
+    command = [python, str(TABLES / "speed.py"), library]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    for line in done.stdout.splitlines():
+        said = json.loads(line)
+        best[said["work"]] = min(said["seconds"], best.get(said["work"], math.inf))
+
+
+def speeds(library: str, python: str) -> list[str]:
+    """Lines of the table of speeds; both modes in turns, so that what else the machine does meets both."""
+    before: dict[str, float] = {}
+    after: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        variables = portable(Path(folder))
+        for _ in range(_TURNS):
+            fastest(library, python, one_thread(), before)
+            fastest(library, python, variables, after)
+    return [
+        f"| {library} | {work} | {before[work]:.3f} | {after[work]:.3f} | {after[work] / before[work]:.2f} |"
+        for work in before
+    ]
+
+
+def print_speeds(tables: tuple[str, ...] | list[str], pythons: list[str]) -> None:
+    print("| library | work | one thread, s | portable, s | ratio |")
+    print("| --- | --- | --- | --- | --- |")
+    for library in tables:
+        python = next((path for path in pythons if has(path, library)), None)
+        if python is not None and library in SPEEDS:
+            print("\n".join(speeds(library, python)), flush=True)
 
 
 def main() -> int:
@@ -202,7 +260,11 @@ def main() -> int:
     options.add_argument("--table", action="append", default=[], choices=NAMES)
     options.add_argument("--limit", type=float, default=1800, help="seconds for one table in one mode")
     options.add_argument("--write", action="store_true", help="write the reference of this processor")
+    options.add_argument("--speed", action="store_true", help="compare speeds, not bits")
     given = options.parse_args()
+    if given.speed:
+        print_speeds(given.table or SPEEDS, given.python or [sys.executable])
+        return 0
     models = [model for model in given.cpu or MODELS if model != "none"]
     if models and shutil.which(EMULATOR) is None:
         print(f"{EMULATOR} is not installed: nothing is emulated", file=sys.stderr)
