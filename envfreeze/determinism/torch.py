@@ -31,7 +31,7 @@ LIBRARY = Library(
             value=lambda seed: "false",
             profiles=PORTABLE,
             effect="Leaves oneDNN out: its LSTM gives other bits on other processors.",
-            cost="Convolutions are slower.",
+            cost="Convolutions take up to four times as long.",
             source="https://docs.pytorch.org/docs/stable/backends.html",
         ),
         Call(
