@@ -11,7 +11,7 @@ import pytest
 
 PROGRAM = """\
 import asyncio, datetime, getpass, glob, logging, multiprocessing, os, pathlib, platform, queue, random
-import secrets, socket, subprocess, sys, tempfile, threading, time, uuid
+import secrets, signal, socket, subprocess, sys, tempfile, threading, time, uuid
 
 
 class Timer:
@@ -59,12 +59,21 @@ def forked():
     for _ in range(2):
         child = os.fork()
         if child == 0:
-            say("child", random.random(), os.urandom(3), time.time())
+            say("child", random.random(), os.urandom(3), time.time(), os.getpid(), os.getppid())
             os._exit(0)
-        os.waitpid(child, 0)
+        say("forked", child, os.waitpid(child, 0))
+    sleeper = subprocess.Popen(["sleep", "99"], start_new_session=True)
+    say("proc", os.path.exists("/proc/%d/stat" % sleeper.pid), os.sched_getaffinity(sleeper.pid) != set())
+    os.killpg(sleeper.pid, signal.SIGTERM)
+    say("ended", sleeper.pid, sleeper.wait())
+    signal.signal(signal.SIGUSR1, lambda *_: say("signalled"))
+    os.kill(os.getpid(), signal.SIGUSR1)
+    signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
 
 
 if __name__ == "__main__":
+    say("numbers", os.getpid(), os.getppid(), threading.get_native_id())
+    say("groups", os.getpgid(0) == os.getpgid(os.getpid()))
     say("random", random.random(), random.Random().random(), random.SystemRandom().random())
     say("uuid", uuid.uuid1(), uuid.uuid4(), uuid.getnode())
     say("secrets", secrets.token_hex(), os.urandom(5), os.getrandom(3), bytes(tempfile.mktemp(), "ascii"))
@@ -92,10 +101,10 @@ if __name__ == "__main__":
     forked()
     code = "import random, time; print(random.random(), time.time(), hash('a'))"
     children = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(3)]
-    say("programs", [child.communicate()[0] for child in children])
+    say("programs", [(child.pid, child.communicate()[0]) for child in children])
     for way in ("fork", "spawn"):
         with multiprocessing.get_context(way).Pool(1) as pool:
-            say(way, pool.map(work, range(3)))
+            say(way, pool.map(work, range(3)), [worker.pid for worker in pool._pool])
 """
 
 VERSIONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")

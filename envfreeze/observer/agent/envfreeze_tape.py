@@ -36,11 +36,11 @@ _open, _close, _write = os.open, os.close, os.write
 class Thread:
     """One thread of the program, named by the order of creation under its parent."""
 
-    __slots__ = ("busy", "children", "forks", "id", "name", "spawns", "streams")
+    __slots__ = ("busy", "children", "forks", "id", "name", "spawns", "started", "streams")
 
     def __init__(self, identity: int, name: str) -> None:
         self.id, self.name = identity, name
-        self.children = self.forks = self.spawns = 0
+        self.children = self.forks = self.spawns = self.started = 0
         self.busy = False
         self.streams: dict[Any, Any] = {}
 
@@ -65,6 +65,8 @@ class Tape:
         """Called in a forked child, when its own tape is open."""
         self.programs: Any = None
         self.clocks: Any = None
+        self.numbers: Any = None
+        self.attach_numbers: Any = None
         self.words = _command_line()
         self.name = b" ".join(self.words).decode("utf-8", "replace")[:200]
         self.id = self._own_identity()
@@ -375,5 +377,7 @@ def _start(folder: str, load: Callable[[str, str], Any], tapes: str, recording: 
         return  # the shim's, which is not here
     os.register_at_fork(before=tape.before_fork, after_in_child=tape.forked)
     atexit.register(tape.end)
+    numbers = part("envfreeze_tape_numbers")
+    tape.numbers, tape.attach_numbers = numbers.Numbers(tape), numbers.attach
     tape.programs = part("envfreeze_tape_programs").Programs(tape)
     part("envfreeze_tape_hooks").start(folder, load, tape)

@@ -20,13 +20,14 @@ _IMPORT_FILE = "<frozen importlib._bootstrap>"
 """Frames with this file name are left out of the tracebacks of failed imports, by ``Python/import.c``."""
 
 
-def replaced(original: Any, call: Callable[..., Any]) -> Any:
+def replaced(original: Any, call: Callable[..., Any], holder: Any) -> Any:
     """An object that stands for a built-in function: called, pickled and shown like it.
 
     A function of Python would become a method where a class has it as an attribute: ``clock = time.time``.
 
     Args:
         call: its first argument is the object itself.
+        holder: the module that it is put into.
     """
     name = original.__name__
 
@@ -45,6 +46,7 @@ def replaced(original: Any, call: Callable[..., Any]) -> Any:
         if hasattr(original, attribute):
             made.__dict__[attribute] = getattr(original, attribute)
     made.__dict__["__wrapped__"] = original
+    made.__dict__["__module__"] = holder.__name__  # where pickle finds it: os, and not posix
     return made
 
 
@@ -57,14 +59,14 @@ def put(holder: Any, name: str, function: Callable[..., Any]) -> None:
     def call(self: Any, *arguments: Any, **named: Any) -> Any:
         return function(original, *arguments, **named)
 
-    setattr(holder, name, replaced(original, call))
+    setattr(holder, name, replaced(original, call, holder))
 
 
 def put_method(holder: Any, name: str, function: Callable[..., Any]) -> None:
     """The same with one call less, for what is called often: the first argument is the object that is put."""
     original = vars(holder).get(name)
     if original is not None:
-        setattr(holder, name, replaced(original, function))
+        setattr(holder, name, replaced(original, function, holder))
 
 
 put.quick = put_method  # type: ignore[attr-defined]

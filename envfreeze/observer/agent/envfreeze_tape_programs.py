@@ -62,7 +62,7 @@ class Programs:
     def starting(self, inherits: bool, start: Callable[[], Any]) -> Any:
         """Start a program; one with this process's variables is named, while no other thread starts one."""
         if not inherits:
-            return start()
+            return self.tape.numbers.started(start())
         with self.lock:
             self.tell_next(b"s")
-            return start()
+            return self.tape.numbers.started(start())

@@ -20,6 +20,25 @@ def attach(module: Any, tape: Any, put: Any) -> None:
         )
         if threading is not None and original is not None and vars(threading).get("_" + name) is original:
             setattr(threading, "_" + name, vars(module)[name])
+    _numbers(module, threading, tape, put)
+
+
+def _numbers(module: Any, threading: Any, tape: Any, put: Any) -> None:
+    original = vars(module).get("get_native_id")
+
+    def number(given: Any) -> int:
+        real: int = given()
+        try:
+            return int(tape.numbers.of_thread(real)) if tape.on else real
+        except Exception as error:
+            tape.failed(error)
+            return real
+
+    put(module, "get_native_id", number)
+    if threading is not None and original is not None:
+        for name in ("get_native_id", "_get_native_id"):
+            if vars(threading).get(name) is original:
+                setattr(threading, name, module.get_native_id)
 
 
 def _named(tape: Any, function: Any) -> Any:

@@ -17,6 +17,7 @@ def attach(module: Any, tape: Any, put: Any) -> None:
     put(module, "uname", lambda original: _with_name(tape, original()))
     put(module, "getlogin", lambda original: _login(tape, original))
     _programs(module, tape, put)
+    tape.attach_numbers(module, tape, put)
 
 
 def _listed(module: Any, tape: Any, entries: Any, path: Any) -> Any:
