@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envfreeze.cli._common import LOCK, emit, output_options, printable
+from envfreeze.report._words import counted
 
 if TYPE_CHECKING:
     from envfreeze.records.status import Change, Status
@@ -54,7 +55,8 @@ def _print(found: Status, *, quiet: bool, verbose: bool) -> None:
         )
         click.echo(click.style(printable(words), fg="red", bold=True))
     elif not quiet:
-        compared = ", ".join(f"{count} {name}" for name, count in found.looked.items() if count)
+        looked = found.looked.items()
+        compared = ", ".join(counted(count, name.removesuffix("s")) for name, count in looked if count)
         click.echo(click.style("as frozen", fg="green", bold=True) + f": {compared or 'nothing compared'}")
     shown = found.changes if verbose else found.changes[: 5 if quiet else _MOST]
     for change in shown:
