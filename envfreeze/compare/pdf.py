@@ -1,7 +1,8 @@
 """PDF documents (ISO 32000), object by object from the document's catalogue, streams unpacked.
 
-No results are: the dates, the identifier of the file (14.4), the numbers and order of objects, and
-compression. In the text of a page the first place that differs is named.
+No results are: the dates, the identifier of the file (14.4), the numbers and order of objects, the tags of
+subsets of fonts, and compression. In the text of a page the first place that differs is named, and how the
+pages look is told (``_pages``).
 """
 
 from __future__ import annotations
@@ -12,15 +13,21 @@ import re
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from envfreeze.compare import Comparator, Finding, NotThisKind, Options, Sample
 from envfreeze.compare._limits import budget, missing, whole
 from envfreeze.compare._numbers import is_number
+from envfreeze.compare._pages import look
 from envfreeze.compare._tally import Tally
 from envfreeze.compare._tree import Blob, Number, Object, Value, add_trees
 
 MAX_OBJECTS = 300_000
 _DATES = ("/CreationDate", "/ModDate", "/LastModified")
 _DATE = re.compile(r"D:\d{4}[\d+\-'Z]*")
+_FONT_NAMES = ("/BaseFont", "/FontName")
+_SUBSET = re.compile(r"/[A-Z]{6}\+")
+"""Six letters of the writer's choice before the name of a font of which some glyphs are there (9.6.4)."""
 _XMP_DATE = re.compile(
     rb"(<xmp:(?:CreateDate|ModifyDate|MetadataDate)>)[0-9T:.+\-Z]*(<)|(<xmpMM:\w+ID>)[^<]*(<)"
 )
@@ -48,39 +55,42 @@ def compare(original: Path, replay: Path, options: Options) -> Finding:
             reader = pypdf.PdfReader(io.BytesIO(whole(path)), strict=True)
             if reader.is_encrypted:
                 raise NotThisKind("it is encrypted")
-            readers.append(_Document(reader))
+            readers.append(_Document(reader, path))
         except NotThisKind:
             raise
         except Exception as error:  # of many types, as pypdf meets what it meets
             raise NotThisKind(f"damaged ({type(error).__name__})") from None
     one, two = readers
     tally = Tally(options)
+    if list(one.subsets) != list(two.subsets):
+        tally.aside("tag of a font's subset", len(set(one.subsets) ^ set(two.subsets)) or 1)
     for name in ("date", "identifier of the file"):
         if one.asides.get(name) != two.asides.get(name):
             tally.aside(name)
     add_trees(one.tree, two.tree, tally, root="document")
     finding = tally.finding("the same objects; their numbers, order or compression differ")
-    if tally.differing:
-        words = _texts(one.reader, two.reader, options)
-        if words:
-            tally_text = Tally(options)
-            tally_text.differ(*words)
-            from msgspec.structs import replace
+    return _with_look(finding, one, two, options) if tally.differing else finding
 
-            found = tally_text.finding("")
-            finding = replace(
-                finding,
-                reason=f"{found.reason}; {finding.reason}",
-                differences=found.differences + finding.differences[: options.max_differences - 1],
-            )
-    return finding
+
+def _with_look(finding: Finding, one: _Document, two: _Document, options: Options) -> Finding:
+    """The finding with the first line of text that differs, and how the pages look."""
+    seen = look(one.path, two.path, options)
+    told, shown = [finding.reason, seen.words], list(seen.differences)
+    if words := _texts(one.reader, two.reader):
+        tally = Tally(options)
+        tally.differ(*words)
+        found = tally.finding("")
+        told, shown = [found.reason, *told], [*found.differences, *shown]
+    shown += finding.differences
+    return replace(finding, reason="; ".join(told), differences=tuple(shown[: options.max_differences]))
 
 
 class _Document:
     """A document as a tree, with what was taken out of it."""
 
-    def __init__(self, reader: Any) -> None:
-        self.reader = reader
+    def __init__(self, reader: Any, path: Path) -> None:
+        self.reader, self.path = reader, path
+        self.subsets: dict[str, str] = {}
         self.asides: dict[str, str] = {}
         self.met: dict[tuple[int, int], Value] = {}
         self.count = 0
@@ -121,8 +131,16 @@ class _Document:
             if key in _DATES and _DATE.fullmatch(str(item)):
                 self.asides["date"] = self.asides.get("date", "") + str(item)
                 item = generic.NameObject("/date")
+            if key in _FONT_NAMES and _SUBSET.match(str(item)):
+                item = generic.NameObject(self._font(str(item)))
             result[str(key).removeprefix("/")] = self._value(item, depth + 1)
         return result
+
+    def _font(self, name: str) -> str:
+        """The name of a font with the number of its tag, in the order in which tags are met."""
+        tag, _, plain = name[1:].partition("+")
+        number = self.subsets.setdefault(tag, f"subset {len(self.subsets) + 1}")
+        return f"/{number}+{plain}"
 
     def _stream(self, value: Any, depth: int) -> Value:
         """Unpacked where the filter is for any data; a picture's own compression stays."""
@@ -149,7 +167,7 @@ def _kind(value: Any) -> str:
     return "" if str(value).startswith("/") else "text " if isinstance(value, str) else ""
 
 
-def _texts(one: Any, two: Any, options: Options) -> tuple[str, str, str] | None:
+def _texts(one: Any, two: Any) -> tuple[str, str, str] | None:
     """The first line of text that differs."""
     try:
         for number, pages in enumerate(zip(one.pages, two.pages, strict=False), 1):

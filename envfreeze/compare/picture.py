@@ -118,7 +118,7 @@ def _compare(one: Any, two: Any, options: Options) -> Finding:
         one.seek(frame)
         two.seek(frame)
         where = f"frame {frame + 1}" if _frames(one) > 1 else "pixels"
-        _pixels(where, _values(one), _values(two), tally)
+        add_pixels(where, _values(one), _values(two), tally)
     if _beside(one) != _beside(two):
         tally.aside("text beside the pixels")
     return tally.finding("the same pixels; compression differs")
@@ -158,7 +158,8 @@ def _values(picture: Any) -> Array:
     return values.reshape(*values.shape[:2], -1)
 
 
-def _pixels(where: str, one: Array, two: Array, tally: Tally) -> None:
+def add_pixels(where: str, one: Array, two: Array, tally: Tally) -> None:
+    """Compare channel values, height × width × channels, of two pictures of one size into a tally."""
     import numpy
 
     changed = (one != two).any(axis=2)

@@ -208,8 +208,11 @@ def pdf(
     identifier: str = "00",
     packed: bool = False,
     order: int = 1,
+    tag: str = "",
+    box: str = "0 0 612 792",
+    note: str = "",
 ) -> bytes:
-    """One page of text."""
+    """One page of text; ``tag`` stands before the name of its font, ``note`` is in the catalogue only."""
     import zlib
 
     text = "BT /F1 12 Tf 14 TL 72 720 Td " + " ".join(f"({line}) Tj T*" for line in lines) + " ET"
@@ -222,12 +225,12 @@ def pdf(
 
     resources = f"<< /Font << /F1 {ref('f')} >> >>"
     bodies = {
-        "c": f"<< /Type /Catalog /Pages {ref('p')} >>".encode(),
+        "c": f"<< /Type /Catalog /Pages {ref('p')} /Lang ({note}) >>".encode(),
         "p": f"<< /Type /Pages /Kids [{ref('g')}] /Count 1 >>".encode(),
-        "g": f"<< /Type /Page /Parent {ref('p')} /MediaBox [0 0 612 792] /Contents {ref('t')} "
+        "g": f"<< /Type /Page /Parent {ref('p')} /MediaBox [{box}] /Contents {ref('t')} "
         f"/Resources {resources} >>".encode(),
         "t": f"<< {filters}/Length {len(content)} >>\nstream\n".encode() + content + b"\nendstream",
-        "f": b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        "f": f"<< /Type /Font /Subtype /Type1 /BaseFont /{tag}Helvetica >>".encode(),
         "i": f"<< /Producer (writer) /CreationDate ({date}) >>".encode(),
     }
     out, offsets = b"%PDF-1.4\n", {}

@@ -145,6 +145,7 @@ known(
         **{f"id {n}": {"identifier": n} for n in ("01", "ff", "c0ffee")},
         "packed": {"packed": True},
         "order": {"order": -1},
+        "tag of a font": lambda: tuple(as_pdf(BASE, tag=tag) for tag in ("ABCDEF+", "QWERTY+")),
         "all": {"packed": True, "order": -1, "identifier": "aa", "date": "D:20250101"},
     },
 )
