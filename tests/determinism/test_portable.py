@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import importlib.util
 import math
+import os
 import platform
 import subprocess
 import sys
@@ -246,6 +247,29 @@ def test_numpy_gives_the_bits_of_other_processors(benchmark: ModuleType, tmp_pat
     assert found["crashed"] == []
     together = hashlib.sha256("".join(found["digests"][name] for name in NUMPY_ALONE).encode())
     assert together.hexdigest()[:16] == NUMPY_DIGESTS[np.__version__]
+
+
+def test_numpy_says_that_its_kernels_for_avx512_are_off(tmp_path: Path) -> None:
+    """It still lists features that the processor has and that it has no kernels for."""
+    variables = {
+        **os.environ,
+        "NPY_DISABLE_CPU_FEATURES": next(
+            item.value
+            for item in settings_at_freeze("portable", {})
+            if item.variable == "NPY_DISABLE_CPU_FEATURES"
+        ),
+    }
+    program = (
+        "import os, sys\n"
+        f"sys.path.insert(0, {str(inject.AGENT)!r})\n"
+        "import numpy\n"
+        "from envfreeze_settings_calls import _numpy\n"
+        "print(list(_numpy(dict(os.environ))))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[('NPY_DISABLE_CPU_FEATURES', 'yes', 'off in numpy')]"
 
 
 def xla_flags(given: str, module: str, version: str) -> list[str]:

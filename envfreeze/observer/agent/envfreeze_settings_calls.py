@@ -237,13 +237,16 @@ def _has_mkl() -> bool:
 
 
 def _numpy(variables: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Only the features that numpy has kernels for count: it lists others that the processor has as well."""
     module = sys.modules.get("numpy._core._multiarray_umath") or sys.modules.get(
         "numpy.core._multiarray_umath"
     )
     features = getattr(module, "__cpu_features__", None)
     name = "NPY_DISABLE_CPU_FEATURES"
     if name in variables and features:
-        left = [word for word in variables[name].replace(",", " ").split() if features.get(word)]
+        words = variables[name].replace(",", " ").split()
+        kernels = getattr(module, "__cpu_dispatch__", words)
+        left = [word for word in words if features.get(word) and word in kernels]
         yield name, "no" if left else "yes", "still on: " + " ".join(left) if left else "off in numpy"
 
 
