@@ -14,8 +14,9 @@ from envfreeze import workflow
 from envfreeze.observer import inject, tapes
 from envfreeze.records.lock import Lock
 from envfreeze.report._tapes import first_hint
+from envfreeze.store import Store
 
-from ._every_source import VERSIONS, environment_of
+from ._every_source import PROGRAM, VERSIONS, environment_of
 from .test_tapes import (
     _CHILDREN,
     _DRAWS,
@@ -65,6 +66,18 @@ def test_each_program_is_the_same(version: str, engine: str, project: Path, tmp_
     run = workflow.replay(project, engine=engine)
     assert run.comparison is not None
     assert [output.path for output in run.comparison.outputs if output.verdict != "identical"] == []
+
+
+@pytest.mark.engine
+def test_every_source_is_the_same_in_a_container(project: Path, tmp_path: Path) -> None:
+    (project / "main.py").write_text(PROGRAM)
+    lock = taped(project, environment_of(OWN, tmp_path / "venv"), "python", "main.py")
+    run = workflow.replay(project, engine="docker")
+    assert lock.run is not None
+    before = Store(project).path(lock.run.stdout.sha256).read_text().splitlines()
+    after = (Path(run.folder) / "stdout").read_text().splitlines()
+    assert [(one, two) for one, two in zip(before, after, strict=True) if one != two] == []
+    assert run.comparison and run.comparison.verdict == "identical"
 
 
 class AgentRecorder(Recorder):

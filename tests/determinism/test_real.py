@@ -94,6 +94,19 @@ def test_keras_is_replayed_to_the_bit_but_for_addresses(project_of: dict[str, Pa
     assert [text for text in replayed(project) if not text.startswith("model.keras: equivalent:")] == []
 
 
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name != "keras"])
+def test_an_unseeded_program_is_replayed_to_the_bit_by_the_agent(
+    project_of: dict[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the shim; TensorFlow draws its seeds in C++."""
+    monkeypatch.setenv(inject.SWITCH, "off")
+    environment, code = PROGRAMS[name]
+    project = emptied(project_of[environment])
+    (project / "main.py").write_text(textwrap.dedent(code))
+    freeze(project, environment, ["python", "main.py"])
+    assert replayed(project) == []
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("name", ["forest", "lstm"])
 def test_an_unseeded_program_is_replayed_to_the_bit_in_a_container(
@@ -106,7 +119,12 @@ def test_an_unseeded_program_is_replayed_to_the_bit_in_a_container(
     assert replayed(project, "docker") == []
 
 
-def test_an_unseeded_notebook_is_replayed_to_the_bit(project_of: dict[str, Path]) -> None:
+@pytest.mark.parametrize("layer", ["shim", "agent"])
+def test_an_unseeded_notebook_is_replayed_to_the_bit(
+    project_of: dict[str, Path], layer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if layer == "agent":
+        monkeypatch.setenv(inject.SWITCH, "off")
     project = emptied(project_of["torch"])
     cells = [
         {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
