@@ -6,6 +6,7 @@ from collections import Counter
 
 from envfreeze.compare.outputs import EXIT_STATUS, STDOUT
 from envfreeze.records.comparison import Comparison, OutputComparison
+from envfreeze.records.report import Report
 from envfreeze.records.verdict import Verdict
 from envfreeze.report._words import counted
 
@@ -35,6 +36,11 @@ def sentence(comparison: Comparison, required: Verdict) -> str:
     if first.verdict is Verdict.UNCOMPARED:
         return f"Not verified: {first.path} could not be compared: {first.reason}{more}"
     return f"Not reproduced{_level(first, required)}: {_what(first)}{more}"
+
+
+def told(report: Report) -> tuple[str, ...]:
+    """The notes that a short report has room for: not those on isolation, which are the same every time."""
+    return tuple(note for note in report.notes if not note.startswith("not isolated:"))
 
 
 def _level(output: OutputComparison, required: Verdict) -> str:

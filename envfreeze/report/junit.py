@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from envfreeze.records.report import OutputReport, Report
 from envfreeze.records.verdict import Verdict
 from envfreeze.report import Format
+from envfreeze.report._sentence import told
 from envfreeze.report._words import printable
 
 
@@ -39,7 +40,9 @@ def render(report: Report) -> str:
             ElementTree.SubElement(case, kind, message=printable(claim.reason), type="claim")
     suite.set("failures", str(tally["failure"]))
     suite.set("errors", str(tally["error"]))
-    ElementTree.SubElement(suite, "system-out").text = printable(report.sentence)
+    ElementTree.SubElement(suite, "system-out").text = "\n".join(
+        map(printable, (report.sentence, *told(report)))
+    )
     ElementTree.indent(suite)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 

@@ -7,6 +7,7 @@ import re
 from envfreeze.records.report import Report
 from envfreeze.records.verdict import Verdict
 from envfreeze.report import Format
+from envfreeze.report._sentence import told
 from envfreeze.report._words import counted, printable
 from envfreeze.report.html import SIGNS
 
@@ -15,7 +16,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&-])")
 
 
 def render(report: Report) -> str:
-    """The verdict, a table of what is not identical, claims, and what was not captured."""
+    """The verdict, a table of what is not identical, claims, notes, and what was not captured."""
     sign = f"{SIGNS[report.verdict]} " if report.verdict else ""
     lines = [f"**{sign}{_text(report.sentence)}**", "", _code(report.title), ""]
     rows = [output for output in report.outputs if output.verdict is not Verdict.IDENTICAL]
@@ -47,6 +48,8 @@ def render(report: Report) -> str:
         lines.append("")
     if report.tapes:
         lines += [_text(report.tapes), ""]
+    if notes := told(report):
+        lines += [*(f"- {_text(note)}" for note in notes), ""]
     if report.gaps:
         lines += ["Not captured at the freeze:", ""]
         lines += [f"- {_text(gap.what)}: {_text(gap.why)}" for gap in report.gaps] + [""]

@@ -154,6 +154,18 @@ def test_every_difference_is_in_every_format(report: Report) -> None:
             assert path in text, name
 
 
+def test_notes_are_in_every_format(report: Report) -> None:
+    noted = msgspec.structs.replace(
+        report,
+        facts=(Fact(name="GPU", recorded="H100", replay="none"),),
+        notes=("this replay had no GPU", "not isolated: kernel"),
+    )
+    for name, made in formats().items():
+        assert "this replay had no GPU" in made.render(noted), name
+    for name in ("markdown", "junit"):
+        assert "not isolated" not in formats()[name].render(noted)
+
+
 def test_markdown_has_no_markup_from_outputs() -> None:
     text = formats()["markdown"].render(hostile_report())
     rows = [line for line in text.splitlines() if line.startswith("| ✘")]
