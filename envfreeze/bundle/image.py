@@ -152,7 +152,11 @@ def _write_index(
         if path.name not in {digest, config[0], *(layer[0] for layer in layers)}:
             path.unlink()  # records of the older format
     entry = _descriptor(f"{_OCI}.manifest.v1+json", (digest, len(data)))
-    entry["annotations"] = {"org.opencontainers.image.ref.name": reference.rpartition(":")[2]}
+    entry["annotations"] = {
+        "org.opencontainers.image.ref.name": reference.rpartition(":")[2],
+        # What containerd and Podman take for the name; without it Podman takes the tag for the whole name.
+        "io.containerd.image.name": f"docker.io/library/{reference}",
+    }
     index = {"schemaVersion": 2, "mediaType": f"{_OCI}.index.v1+json", "manifests": [entry]}
     classic = [
         {
@@ -211,7 +215,7 @@ def load(client: DockerClient, folder: Path, recipe: Recipe, *, progress: Progre
 
 
 def _renamed(client: DockerClient, loaded: list[Image], recipe: Recipe) -> bool:
-    """Podman reads the OCI layout first, and takes an image's tag in there for its whole name."""
+    """Podman reads the OCI layout first, and takes the tag for the name where older bundles give no other."""
     from envfreeze.engines._docker_build import LABEL, is_built, tag
 
     for image in loaded:

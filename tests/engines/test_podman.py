@@ -114,6 +114,10 @@ def test_image_of_a_bundle_is_loaded_instead_of_built(
     names = {member.name for member in image_members(RECIPE, store, folder, saved, progress=Silent())}
     assert {f"{folder}/index.json", f"{folder}/oci-layout", f"{folder}/manifest.json"} <= names
     remove(RECIPE)
+    with subprocess.Popen(["tar", "-C", saved, "-c", "."], stdout=subprocess.PIPE) as tar:
+        subprocess.run(["podman", "load"], stdin=tar.stdout, check=True, capture_output=True)
+    subprocess.run(["podman", "image", "inspect", image.reference], check=True, capture_output=True)
+    remove(RECIPE)
     bundled = Store(tmp_path)
     bundled.create()
     (bundled.root / "bundle").write_text("bundle")
