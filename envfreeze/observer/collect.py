@@ -122,7 +122,7 @@ def _read(run: Run, locator: inputs.Locator) -> tuple[set[str], set[str], list[G
     in_project = [path for path in named if locator.relative(path) is not None]
     reads = inputs.what_was_read(run.events, in_project, locator, run.before)
     paths, gaps = set(reads.inside), []
-    if run.untraced or run.compiled:
+    if run.untraced or run.compiled or run.events.lost:
         small, large = inputs.possibly_read(run.before, run.after)
         large -= len([path for path in paths if path not in small and path in run.after.files])
         paths |= small

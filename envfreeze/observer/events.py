@@ -12,7 +12,7 @@ import msgspec
 
 from envfreeze.determinism._kernels import KERNELS
 from envfreeze.gpu_files import is_device
-from envfreeze.observer.inject import SHIM
+from envfreeze.observer.inject import LOST, SHIM
 from envfreeze.observer.questions import own_files, own_libraries
 from envfreeze.observer.shim_log import Image, read_images, read_started, read_traced
 from envfreeze.records.base import Record
@@ -84,6 +84,8 @@ class Events(Record):
     """How often an agent failed to see a parameter."""
     parameter_error: str = ""
     """The first failure of these."""
+    lost: bool = False
+    """True when a program could not write down all that it did."""
     errors: int = 0
     """How often an agent failed."""
     error: str = ""
@@ -96,7 +98,16 @@ def read_events(folder: Path) -> Events:
     traced = read_traced(folder)
     images = read_images(folder)
     events = _with_images(events, (*images, *traced), read_started(folder))
-    return msgspec.structs.replace(events, images=(*images, *traced), traced=traced)
+    lost = any(image.ceased for image in (*images, *traced)) or _is_marked(folder / LOST)
+    return msgspec.structs.replace(events, images=(*images, *traced), traced=traced, lost=lost)
+
+
+def _is_marked(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(1) not in (b"", b"\0")
+    except OSError:
+        return False
 
 
 def _with_images(events: Events, images: tuple[Image, ...], started: frozenset[str]) -> Events:

@@ -25,6 +25,8 @@ _FILES = ("sitecustomize.py", "envfreeze_*.py")
 SETTINGS = "settings.txt"
 """Name of the file beside the agent that says which settings to put in force."""
 
+LOST = "lost"
+"""Name of the file below ``events_folder`` whose first byte is set when a process could not report all."""
 
 SHIM = Path(__file__).parent / "shim" / "libenvfreeze-shim.so"
 """Compiled when the wheel is made; not there when that machine had no C compiler."""
@@ -141,6 +143,7 @@ def inject(
     agent = folder / "agent"
     copy_agent(agent)
     events_folder(folder).mkdir()
+    (events_folder(folder) / LOST).write_bytes(bytes(4096))
     notes_folder(folder).mkdir()
     changed = dict(environment)
     projects = {os.fspath(project): None, os.path.realpath(project): None}

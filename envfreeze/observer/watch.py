@@ -288,10 +288,11 @@ def _run_gaps(run: Run, stdin: _Stdin) -> list[Gap]:
     if run.unseen_python and run.shimmed:
         why = f"{run.unseen_python} did not load the observer (options -I, -E or -S, or older than 3.8)"
         gaps.append(Gap(what="kernels and threads of numerical libraries", why=why))
-    if any(image.ceased for image in run.events.images):
+    if run.events.lost:
         why = (
             "not everything could be written down: the disk or the memory was full, or a program was in "
-            "another root or mount namespace, where the observer's folder is not"
+            "another root or mount namespace, where the observer's folder is not; so every small file of the "
+            "project is recorded as possibly read"
         )
         gaps.append(Gap(what="some of what the run read", why=why))
     if hosts := seen.hosts(run.events):

@@ -263,6 +263,31 @@ def test_another_root(alike, watching, project, root, deep):
     assert watching.outputs(watched) == {"root/data/made.txt": b"made"}
 
 
+SANDBOX = """
+echo "$(cat first.txt)"
+bwrap --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink usr/bin /bin \\
+  --ro-bind "$PWD" /work --proc /proc --chdir /work cat inside.txt
+exit 3
+"""
+
+
+@needs_shim
+@pytest.mark.skipif(
+    subprocess.run("bwrap --ro-bind / / true", shell=True, capture_output=True).returncode != 0
+    or not Path("/usr/lib64").exists(),
+    reason="no bubblewrap here",
+)
+def test_a_sandbox_in_which_the_shim_is_not(alike, watching, project):
+    """Its loader says nothing of a library that it cannot find; what runs there is a gap."""
+    (project / "first.txt").write_text("first")
+    (project / "inside.txt").write_text("inside\n")
+    watching.script(SANDBOX, "run.sh")
+    watched = alike("bash", "run.sh")
+    assert watching.stdout(watched) == b"first\ninside\n"
+    assert {"run.sh", "first.txt", "inside.txt"} == watching.files(watched).keys()
+    assert "another root or mount namespace" in whats(watched)
+
+
 # Names, numbers and folders
 
 

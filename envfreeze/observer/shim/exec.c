@@ -63,9 +63,9 @@ typedef size_t (*namer)(char *, size_t);
  * the tapes in place of our own. A child between fork and exec may not allocate, so the caller brings the memory. */
 static char *const *complete(char *const *environment, char **with, char *name, namer named) {
   size_t n = count(environment), used = 0;
-  if (!log_ready() && tape_mode == TAPE_OFF) return environment;
-  if (tape_mode != TAPE_OFF && named(name, NAME) >= NAME) return environment;
   int loads = loadable();
+  if (loads && !log_ready() && tape_mode == TAPE_OFF) return environment;
+  if (tape_mode != TAPE_OFF && named(name, NAME) >= NAME) return environment;
   for (size_t i = 0; i < n; i++) {
     if (!loads && !strcmp(environment[i], values[0])) {
       if (*others) with[used++] = others;

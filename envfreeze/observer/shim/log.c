@@ -26,6 +26,7 @@ static int on, ended;
 static int place = -1; /* the folder, once this process is in another root (chroot(2)) */
 static dev_t place_device;
 static ino_t place_inode;
+static char *lost;     /* shared by all processes: one of them could not write down what it did */
 static char *alive;    /* zeroed by the kernel in a child that was forked past pthread_atfork */
 static long owner; /* whose log this is: a vforked child shares our memory */
 static volatile char lock;
@@ -128,6 +129,7 @@ static long long now(clockid_t clock) {
 }
 
 static void cease(void) {
+  if (lost) *lost = 1;
   if (!block || block_used + 2 > block_size) return;
   memcpy(block + block_used, "Q", 2);
   block_used += 2;
@@ -247,6 +249,18 @@ static ssize_t slurp(const char *path, char *buffer, size_t size) {
   return (ssize_t)length;
 }
 
+/* A mapping outlives what makes the folder unreachable by its name: another root, another mount namespace. */
+static void share_lost(void) {
+  struct stat status;
+  int descriptor = in_folder("lost", O_RDWR);
+  if (descriptor < 0) return;
+  void *memory = MAP_FAILED; /* a byte that is not there would end the program by SIGBUS */
+  if (syscall(SYS_fstat, descriptor, &status) == 0 && status.st_size > 0)
+    memory = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  syscall(SYS_close, descriptor);
+  lost = memory == MAP_FAILED ? NULL : memory;
+}
+
 /* Says who this process is. */
 static void introduce(void) {
   static char buffer[64 << 10];
@@ -343,6 +357,7 @@ __attribute__((constructor)) static void start(void) {
     strcpy(folder, where);
     strcpy(project, root);
     on = 1;
+    share_lost();
 #ifdef MADV_WIPEONFORK
     alive = map(1);
     if (alive && madvise(alive, 1, MADV_WIPEONFORK) != 0) alive = NULL; /* before Linux 4.14 */
