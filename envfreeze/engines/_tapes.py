@@ -90,6 +90,8 @@ def playing(
         variables |= strict_variables(job.strict, notes, network=job.network)
     elif job.tapes is not None:
         variables |= {"ENVFREEZE_TAPE": "replay", "ENVFREEZE_TAPES": f"{folder}/{TAPES}", **first_process()}
+        if job.by_agent:
+            variables["ENVFREEZE_TAPE_AGENT"] = "play"
         if job.network:
             # Keys that anybody with the tapes could make again are none.
             variables["ENVFREEZE_TAPE_KEYS"] = "real"

@@ -24,7 +24,7 @@ from envfreeze.files import sha256, write
 from envfreeze.observer._tape_logs import written_out
 from envfreeze.observer.outputs import printable
 from envfreeze.records.files import Gap
-from envfreeze.records.tapes import LeftTape, TapeEntry, Tapes, TapeSource
+from envfreeze.records.tapes import LeftTape, TapeEntry, TapeLayer, Tapes, TapeSource
 from envfreeze.store import Store
 
 FOLDER = "tapes"
@@ -95,8 +95,11 @@ def first_process() -> dict[str, str]:
     return {"ENVFREEZE_TAPE_SELF": "0" * 16 + "."}
 
 
-def seal(folder: Path, store: Store) -> tuple[Tapes | None, list[Gap]]:
+def seal(folder: Path, store: Store, *, layer: TapeLayer = "shim") -> tuple[Tapes | None, list[Gap]]:
     """Move what was recorded into the store; None when the run asked for nothing that is taped.
+
+    Args:
+        layer: what taped it, when nothing but numbers of processes was asked for.
 
     Raises:
         OSError: the store cannot be written.
@@ -140,7 +143,7 @@ def seal(folder: Path, store: Store) -> tuple[Tapes | None, list[Gap]]:
         processes=len(entries) - len(numbers),
         streams=len(streams),
         sources=tuple(sorted({stream.source for stream in streams} | _kinds(numbers))),
-        layers=layers or ("shim",),
+        layers=layers or (layer,),
         complete=not full,
     )
     return tapes, _gaps(streams, full) + failed

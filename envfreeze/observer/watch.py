@@ -134,7 +134,11 @@ def watch(
             run, kept, patterns, outside_before, outside_after, classes, data or DataOptions(), began=began
         )
         taping = tapes_folder(folder).is_dir()
-        taped, tape_gaps = tapes.seal(tapes_folder(folder), store) if taping else (None, [])
+        taped, tape_gaps = (
+            tapes.seal(tapes_folder(folder), store, layer="agent" if by_agent else "shim")
+            if taping
+            else (None, [])
+        )
         said = force.read(notes_folder(folder))
         streams = tuple(_stream(folder / name, store, ended, number) for number, name in enumerate(_STREAMS))
     recorded = seen.without_secrets(command)

@@ -87,7 +87,8 @@ class AgentRecorder(Recorder):
         agent = self.folder / "agent"
         if not agent.exists():
             inject.copy_agent(agent)
-        env = environment(Path(sys.executable).parent) | variables | {"PYTHONPATH": str(agent)}
+        told = {"PYTHONPATH": str(agent), "ENVFREEZE_TAPE_AGENT": "play"}
+        env = environment(Path(sys.executable).parent) | variables | told
         return subprocess.run(command, env=env, capture_output=True, timeout=60)
 
 
@@ -241,6 +242,13 @@ def test_tapes_of_the_shim_are_not_for_the_agent(
     run = workflow.replay(project, engine="local")
     assert run.exit_status == 0
     assert any("no shim, which plays tapes that a shim recorded" in note for note in run.notes)
+
+
+def test_a_run_that_asks_for_nothing_but_its_number(project: Path, tmp_path: Path) -> None:
+    (project / "main.py").write_text("import os; print(os.getpid())")
+    taped(project, environment_of(OWN, tmp_path / "venv"), "python", "main.py")
+    run = workflow.replay(project, engine="local")
+    assert run.comparison and run.comparison.verdict == "identical"
 
 
 def test_tapes_of_the_agent_are_played_by_it_where_there_is_a_shim(

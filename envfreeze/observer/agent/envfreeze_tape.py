@@ -373,7 +373,7 @@ def _start(folder: str, load: Callable[[str, str], Any], tapes: str, recording: 
     places.own_files |= {"%s/envfreeze_%s.py" % (folder, name) for name in ("agent", "tape")}
     roots = [root for root in os.environ.get("ENVFREEZE_TAPE_ROOT", "").split("\n") if root]
     tape = Tape(part("envfreeze_tape_format"), places, tapes, state, roots, recording)
-    if not recording and not any(name.endswith(".agent.tape") for name in os.listdir(tapes)):
+    if not recording and not os.environ.get("ENVFREEZE_TAPE_AGENT"):
         return  # the shim's, which is not here
     os.register_at_fork(before=tape.before_fork, after_in_child=tape.forked)
     atexit.register(tape.end)

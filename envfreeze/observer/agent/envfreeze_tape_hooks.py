@@ -115,11 +115,22 @@ class Waiting:
         loader = spec.loader
         if loader is None or type(loader).__name__ == "_LazyLoader":
             return
-        spec.loader = Loader(loader, spec, self)
+        if not hasattr(loader, "__dict__") or isinstance(loader, type):
+            spec.loader = Loader(loader, spec, self)
+            return
+        execute = loader.exec_module
+
+        def exec_module(module: Any) -> None:
+            vars(loader).pop("exec_module", None)
+            execute(module)
+            self.loaded(spec.name, sys.modules.get(spec.name, module))
+
+        exec_module.__code__ = exec_module.__code__.replace(co_filename=_IMPORT_FILE)
+        loader.exec_module = exec_module
 
 
 class Loader:
-    """Stands for a module's loader while it is loaded."""
+    """Stands for a loader that is a class, as that of built-in modules, while a module is loaded."""
 
     def __init__(self, loader: Any, spec: Any, waiting: Waiting) -> None:
         self.loader, self.spec, self.waiting = loader, spec, waiting

@@ -22,4 +22,5 @@ def attach(module: Any, tape: Any, put: Any) -> None:
         return str(tape.said(_USER, "getuser", now) or original())
 
     getuser.__doc__, getuser.__module__ = original.__doc__, original.__module__
+    getuser.__qualname__ = "getuser"
     module.getuser = getuser

@@ -38,4 +38,5 @@ def attach(module: Any, tape: Any, put: Any) -> None:
         return int(tape.said(_HOST, "node", str(node())))
 
     getnode.__doc__, getnode.__module__ = node.__doc__, node.__module__
+    getnode.__qualname__ = "getnode"
     module.getnode = getnode
