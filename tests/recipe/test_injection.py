@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import re
 import subprocess
 from collections.abc import Iterator
@@ -240,11 +241,34 @@ WAYS = ["buildkit", "plain", "conda"]
 @pytest.mark.parametrize("way", WAYS)
 def test_the_builder_makes_of_hostile_texts_what_they_are(way: str, stub: str, tmp_path: Path) -> None:
     """All of them in one image: variables, words of the command, packages, versions, comments."""
+    build_and_check(way, stub, tmp_path, tuple(HOSTILE))
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_the_builder_makes_of_random_signs_what_they_are(seed: int, stub: str, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    parts = [
+        *"\\\"'`$#{}()[]<>|&;!%=:,~*?^@\n\r\t\0 ",
+        "${x}",
+        "<<E",
+        "RUN ",
+        "evil ",
+        "\\\n",
+        "# escape=`\n",
+        "é",
+    ]
+    texts = ("".join(chance.choices(parts, k=chance.randint(1, 12))) for _ in range(60))
+    build_and_check(WAYS[seed % 3], stub, tmp_path, tuple(texts))
+
+
+def build_and_check(way: str, stub: str, tmp_path: Path, texts: tuple[str, ...]) -> None:
     import docker
 
     store = Store(tmp_path)
     store.add_bytes(CONTENT)
-    lock = frozen(way == "conda", tuple(HOSTILE))
+    lock = frozen(way == "conda", texts)
     recipe = render(lock, lock.base)
     context = tmp_path / "context"
     context.mkdir()
