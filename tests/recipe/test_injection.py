@@ -184,7 +184,7 @@ REQUIREMENT = re.compile(
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     place=st.sampled_from(PLACES),
-    text=st.sampled_from(HOSTILE) | st.text(max_size=8).map(lambda text: f"evil{text}\nRUN {text}"),
+    text=st.sampled_from(HOSTILE) | st.text(max_size=8).map(lambda text: f"evil!{text}\nRUN {text}"),
     around=st.sampled_from(["{}", "x{}", "{}x", "https://h.invalid/{}", "/{}", "1{}"]),
 )
 def test_no_text_of_a_lock_is_an_instruction(
