@@ -74,7 +74,7 @@ def stores(names: Collection[str]) -> Mapping[str, Collection[str]]:
     """An index and its shards, by the name that they share."""
     found: dict[str, list[str]] = {}
     for name in names:
-        if match := _SHARD.fullmatch(name):
+        if ".data-" in name and (match := _SHARD.fullmatch(name)):
             found.setdefault(match[1], []).append(name)
     return {root: [f"{root}.index", *shards] for root, shards in found.items() if f"{root}.index" in names}
 

@@ -35,7 +35,10 @@ _PARTS = 32 + 1
 
 def stores(names: Collection[str]) -> Mapping[str, Collection[str]]:
     """The outermost folders with a marker of a node in them, and what is a key of the nodes below."""
-    folders = {_folder(name) for name in names if name.rpartition("/")[2] in MARKERS}
+    folders = {_folder(name) for name in names if name.endswith(MARKERS)}
+    folders = {folder for folder in folders if any(_joined(folder, marker) in names for marker in MARKERS)}
+    if not folders:
+        return {}
     roots = {folder for folder in folders if not any(above in folders for above in _above(folder))}
     found: dict[str, list[str]] = {root: [] for root in roots}
     for name in names:
@@ -45,6 +48,10 @@ def stores(names: Collection[str]) -> Mapping[str, Collection[str]]:
             root = next(folder for folder in _above(name) if folder in roots)
             found[root].append(name)
     return found
+
+
+def _joined(folder: str, marker: str) -> str:
+    return f"{folder}/{marker}" if folder else marker
 
 
 def _folder(name: str) -> str:

@@ -16,6 +16,14 @@ from envfreeze.compare.sides import side_of_folder
 from . import encoders
 from .encoders import field, varint
 
+
+@pytest.fixture(autouse=True)
+def small_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read in this process, so that the bounds are the reader's own, and soon reached."""
+    monkeypatch.setattr("envfreeze.compare._worker.inside", True)
+    monkeypatch.setattr("envfreeze.compare._limits.FREE", 1 << 22)
+
+
 MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 
 
@@ -35,7 +43,7 @@ def table(body: bytes) -> bytes:
 
 def growing_keys(last: int) -> bytes:
     """Keys that share all of the one before and add a byte: 4 bytes stand for tens of thousands."""
-    body = b"".join(varint(place) + b"\1\0a" for place in range(60_000))
+    body = b"".join(varint(place) + b"\1\0a" for place in range(20_000))
     return table(body + bytes([last]) + struct.pack("<II", 0, 1))
 
 
@@ -87,7 +95,7 @@ def deep(last: int) -> bytes:
 
 def chain(last: int) -> bytes:
     """Objects that lead to each other by long names."""
-    nodes = [field(1, field(1, place + 1) + field(2, "n" * 100)) for place in range(20_000)]
+    nodes = [field(1, field(1, place + 1) + field(2, "n" * 100)) for place in range(5_000)]
     return model(field(1, field(1, str(last))), b"".join(field(1, node) for node in [*nodes, b""]))
 
 
@@ -135,8 +143,8 @@ def catboost(core: bytes, *, length: int | None = None) -> bytes:
 
 
 def many_references(last: int) -> bytes:
-    """A list of 400,000 tables that are all the same one."""
-    count = 400_000
+    """A list of 100,000 tables that are all the same one."""
+    count = 100_000
     head = struct.pack("<I", 20) + bytes(4) + struct.pack("<6H", 12, 16, 0, 0, 4, 0)
     head += struct.pack("<iI", 12, 4) + struct.pack("<I", count)
     end = len(head) + 4 * count + 4

@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from envfreeze.compare import Options
@@ -182,6 +182,11 @@ def canonical(tree: object) -> object:
     return ("number", Decimal(repr(tree))) if is_number else (type(tree).__name__, tree)
 
 
+any_machine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long an example takes says nothing about the code on a machine with other work."""
+
+
+@any_machine
 @given(trees, trees)
 def test_equivalent_means_equal_values(one: object, two: object) -> None:
     verdict = compare_trees(parsed(one), parsed(two), Options()).verdict
@@ -189,6 +194,7 @@ def test_equivalent_means_equal_values(one: object, two: object) -> None:
         assert canonical(one) == canonical(two)
 
 
+@any_machine
 @given(trees)
 def test_a_tree_is_equivalent_to_itself(tree: object) -> None:
     assert compare_trees(parsed(tree), parsed(tree), Options()).verdict == "equivalent"

@@ -200,3 +200,17 @@ def test_names_that_leave_their_store_are_put_nowhere(judge, tmp_path: Path) -> 
 def test_the_command_line_is_not_slower_for_it() -> None:
     code = "import sys, envfreeze.compare.outputs; sys.exit('zarr' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_chunk_that_says_it_is_a_terabyte_is_not_unpacked(version: int, tmp_path: Path) -> None:
+    """The head of a Zstandard frame (RFC 8878, 3.1.1.1) with a content size of 2^40 bytes."""
+    name = "out/data.zarr/deep/w/" + ("0.0" if version == 2 else "c/0/0")
+    sides = []
+    for last in (b"1", b"2"):
+        files = zarr(version=version)
+        files[name] = b"\x28\xb5\x2f\xfd\xe0" + (1 << 40).to_bytes(8, "little") + last * 9
+        sides.append(files)
+    (found,) = outputs(tmp_path, *sides)
+    assert found.verdict is Verdict.DIFFERENT
+    assert "not compared as zarr" in found.reason
