@@ -203,6 +203,27 @@ def test_what_stands_for_a_function_behaves_like_it(recorder: AgentRecorder) -> 
         assert run.stderr.splitlines()[-1] == bare.stderr.splitlines()[-1]
 
 
+_STARTS = """
+import os, sys
+code = "import os; print(os.getpid() > 0)"
+for env in (os.environ, os.environb, {}, {"A": "b"}, {b"A": b"b"}):
+    os.waitpid(os.posix_spawn(sys.executable, [sys.executable, "-c", code], env), 0)
+child = os.fork()
+if child == 0:
+    os.execve(sys.executable, [sys.executable, "-c", code], dict(os.environb))
+os.waitpid(child, 0)
+"""
+
+
+def test_programs_are_started_with_variables_of_every_kind(recorder: AgentRecorder) -> None:
+    """Under -bb the comparison of text with bytes is an error."""
+    done, sealed, gaps = recorder.record(sys.executable, "-bb", "-c", _STARTS)
+    again, left = recorder.play(sealed, sys.executable, "-bb", "-c", _STARTS)
+    for run in (done, again):
+        assert (run.returncode, run.stdout, run.stderr) == (0, b"True\n" * 6, b"")
+    assert "agent" not in gaps and left == ()
+
+
 _TIMED_OUT = """
 import os, signal, time
 class Late(Exception):

@@ -42,7 +42,8 @@ class Programs:
         """The variables of a program that is about to be started, with its name among them."""
         try:
             for name in (SELF, SELF.encode()):
-                if name in given:
+                # Text and bytes are not compared, which is an error under python -bb.
+                if name in [key for key in given if type(key) is type(name)]:
                     return {**given, name: "%016x." % self.child(kind)}
         except Exception as error:
             self.tape.failed(error)
