@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from envfreeze.drift import status
     from envfreeze.errors import EnvfreezeError, EnvironmentFailure, InputError
     from envfreeze.freezing import freeze
     from envfreeze.records.comparison import Comparison
@@ -43,6 +44,7 @@ __all__ = [
     "diff",
     "freeze",
     "replay",
+    "status",
     "sweep",
 ]
 
@@ -59,6 +61,7 @@ _HOME = {
     "diff": "workflow",
     "freeze": "freezing",
     "replay": "workflow",
+    "status": "drift",
     "sweep": "sweeps.run",
 }
 

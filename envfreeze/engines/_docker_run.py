@@ -145,6 +145,7 @@ def _carrier(
         image.reference,
         ["true"],
         entrypoint=[],
+        user=f"{USER}:{USER}",
         mounts=mounts,
         labels={OWNER: owner()},
         network_mode="none",
