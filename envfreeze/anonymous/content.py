@@ -14,8 +14,8 @@ from envfreeze.anonymous.formats import Budget, CannotOpen, Format, TooMuch, for
 from envfreeze.anonymous.names import Buffer, Names
 
 MAX_DEPTH = 8
-_TEXT = 64 << 20
-"""Bytes; in larger contents base64 and escapes are not looked for."""
+_TEXT, _BINARY = 64 << 20, 8 << 20
+"""Bytes; in larger contents (text, and what has zeros in it) base64 and escapes are not looked for."""
 _BASE64 = re.compile(
     rb"[A-Za-z0-9+/_-]{12,}(?:(?:\\r)?(?:\\n|\r?\n)(?:\\[tn]|[ \t])*[A-Za-z0-9+/_-]+)*={0,2}"
 )
@@ -55,7 +55,7 @@ def find(names: Names, data: Buffer, where: str, seen: Seen, depth: int = 0) -> 
         return
     for match in names.matches(data):
         yield Place(f"{where}{_line(data, match.start)}", match.identity)
-    if len(data) <= _TEXT:
+    if _is_short(data):
         yield from _encoded(names, data, where, seen, depth)
 
 
@@ -92,6 +92,10 @@ def _line(data: Buffer, at: int) -> str:
     return f" line {bytes(data[:at]).count(10) + 1}"
 
 
+def _is_short(data: Buffer) -> bool:
+    return len(data) <= _BINARY or (len(data) <= _TEXT and b"\0" not in data[:8192])
+
+
 class _Run(NamedTuple):
     """Place of a piece of base64."""
 
@@ -104,7 +108,9 @@ def _runs(data: Buffer) -> Iterator[_Run]:
     at = 0
     while found := _BASE64.search(data, at):
         at = found.start() + _extent(found[0])
-        if not _HEX.fullmatch(found[0]):
+        text = found[0]
+        # Words of programs are of one case; base64 of anything this long is not.
+        if not (text.islower() or text.isupper() or text.isdigit() or _HEX.fullmatch(text)):
             yield _Run(found.start(), at)
 
 
@@ -191,7 +197,7 @@ def rewritten(names: Names, data: Buffer, name: str = "", depth: int = 0) -> byt
 
 def _plain(names: Names, data: Buffer, depth: int) -> bytes | None:
     made = names.replaced(data)
-    if len(data) <= _TEXT:
+    if _is_short(data):
         embedded = _in_base64(names, made if made is not None else data, depth)
         made = embedded if embedded is not None else made
     return made

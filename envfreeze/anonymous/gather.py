@@ -237,4 +237,5 @@ def _of_machine(known: set[str], notes: list[str]) -> Iterator[Identity]:
         except OSError:
             continue
         if set(address) - set(":0"):
-            yield Identity(text=address, what="a network card's address")
+            for text in (address, address.replace(":", "")):
+                yield Identity(text=text, what="a network card's address")

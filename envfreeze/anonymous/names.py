@@ -121,6 +121,14 @@ def _cores(spelling: Spelling, codec: str) -> Iterator[bytes]:
     """Parts of which every form of a spelling has one, in lower case."""
     runs = [run for word in spelling.words for run in re.findall(r"[a-z0-9]+", word)]
     core = max(runs, key=len, default="")
+    if (
+        len(core) < 3 and not spelling.loose
+    ):  # such as 02:42:ac: looked for as it stands, or all would be slow
+        literal = spelling.between[0] + "".join(
+            word + gap for word, gap in zip(spelling.words, spelling.between[1:], strict=True)
+        )
+        yield literal.encode(codec or "utf-8").lower()
+        return
     if len(core) > 1:
         yield core.encode(codec or "utf-8")
         return

@@ -311,3 +311,35 @@ def test_damaged_archives_are_named_and_searched_as_they_are() -> None:
 def test_every_format_recognises_only_its_own() -> None:
     for data in (b"", b"text", b"x" * 600, b"\0" * 600, b"x^y", b"x\x9c"):
         assert not [format.name for format in formats() if format.recognises(data[:64], data)]
+
+
+def test_text_that_a_pdf_draws_letter_by_letter_is_replaced() -> None:
+    import pypdf
+
+    letters = b" ".join(b"(%c) -0.65" % byte for byte in b"by Jane Doe, 2024")
+    stream = zlib.compress(b"BT /F1 9 Tf [ " + letters + b" ] TJ ET " + b"0 0 m " * 40, 9)
+    made = rewritten(NAMES, _with_stream(stream))
+    assert made is not None and not found(made)
+    contents = pypdf.PdfReader(io.BytesIO(made)).pages[0].get_contents()
+    assert contents is not None
+    drawn = contents.get_data()
+    assert drawn.count(b"(") == len(b"by Jane Doe, 2024") and b"(J)" not in drawn and b"(2)" in drawn
+
+
+def _with_stream(stream: bytes) -> bytes:
+    text = pdf(b"nobody")
+    start = text.index(b"4 0 obj")
+    end = text.index(b"endobj", start)
+    item = b"4 0 obj <</Length %d /Filter /FlateDecode>>\nstream\n%s\nendstream\n" % (len(stream), stream)
+    return text[:start] + item + text[end:]
+
+
+def test_a_network_address_is_found_fast() -> None:
+    import time
+
+    names = Names([Identity(text="02:42:ac:11:00:02", what="x")])
+    data = b"02 42 ac 11 00 02 " * 100_000
+    started = time.process_time()
+    assert not list(names.matches(data))
+    assert time.process_time() - started < 5
+    assert names.text("ether 02:42:AC:11:00:02") != "ether 02:42:AC:11:00:02"

@@ -19,6 +19,8 @@ from envfreeze.anonymous.names import Buffer, Names
 _STREAM = re.compile(rb"stream\r?\n")
 _MAX = 256 << 20
 _STRING = re.compile(rb"\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*\)|<[0-9A-Fa-f\s]+>", re.DOTALL)
+_UNIT = re.compile(rb"\\([0-7]{3}|.)|[^\\]", re.DOTALL)
+_ARRAY = re.compile(rb"\[(?:\s|[-+0-9.]|\((?:[^()\\]|\\.)*\))*\]\s*TJ", re.DOTALL)
 
 
 def _streams(data: Buffer) -> Iterator[tuple[int, int, bytes]]:
@@ -45,6 +47,34 @@ def parts(data: Buffer, budget: Budget) -> Iterator[Part]:
     yield from _drawn(data)
 
 
+def _pieces(array: bytes) -> list[tuple[int, int, bytes]]:
+    """Place in the array and value of each character in its strings, for those that are one byte each."""
+    found = []
+    for string in _STRING.finditer(array):
+        if string[0].startswith(b"("):
+            for unit in _UNIT.finditer(array, string.start() + 1, string.end() - 1):
+                value = _unescaped(unit) if unit[1] is not None else unit[0]
+                found.append((unit.start(), unit.end(), value))
+    return found
+
+
+def _in_arrays(data: bytes, names: Names) -> bytes | None:
+    """Text that is drawn letter by letter, with distances between (the operator TJ; ISO 32000-1, 9.4.3)."""
+    made, changed = bytearray(data), False
+    for found in _ARRAY.finditer(data):
+        pieces = _pieces(found[0])
+        text = b"".join(value for _, _, value in pieces)
+        new = names.replaced(text) if all(len(value) == 1 for _, _, value in pieces) else None
+        if new is None:
+            continue
+        for (start, end, value), char in zip(pieces, new, strict=True):
+            old = found[0][start:end]
+            if bytes([char]) != value and len(old) in (1, 4):
+                made[found.start() + start : found.start() + end] = _escaped(char, old)
+                changed = True
+    return bytes(made) if changed else None
+
+
 def _strings(data: Buffer) -> bytes:
     """Literal and hexadecimal strings with their escapes taken out, a line each (ISO 32000-1, 7.3.4)."""
     made = bytearray()
@@ -58,6 +88,8 @@ def _strings(data: Buffer) -> bytes:
         if plain[:2] in (b"\xfe\xff", b"\xff\xfe"):
             plain = plain.decode("utf-16", "replace").encode("utf-8", "replace")
         made += plain + b"\n"
+    for array in _ARRAY.finditer(data):
+        made += b"".join(value for _, _, value in _pieces(array[0])) + b"\n"
     return bytes(made)
 
 
@@ -98,7 +130,9 @@ def rewrite(data: Buffer, names: Names, change: Change) -> bytes | None:
 def _changed(content: bytes, names: Names, change: Change) -> bytes | None:
     """A stream's content, plain text and then escaped strings replaced."""
     new = change("", content)
-    return _in_strings(new if new is not None else content, names) or new
+    for replace in (_in_strings, _in_arrays):
+        new = replace(new if new is not None else content, names) or new
+    return new
 
 
 def _outside_streams(data: bytes, names: Names) -> bytes | None:
