@@ -222,7 +222,7 @@ case " $* " in *=*) exit 1;; esac
 
 
 @pytest.fixture(scope="module")
-def stub(tmp_path_factory: pytest.TempPathFactory) -> str:
+def stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("stub")
     (folder / "tool").write_text(TOOL)
     (folder / "tool").chmod(0o755)
@@ -231,7 +231,8 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> str:
         "COPY tool /usr/local/bin/python\nRUN mkdir -p /opt/conda/envs/ml\nENV KEPT=kept\n"
     )
     subprocess.run(["docker", "build", "-q", "-t", STUB, folder], check=True, capture_output=True)
-    return STUB
+    yield STUB
+    subprocess.run(["docker", "image", "rm", "-f", STUB], check=True, capture_output=True)
 
 
 WAYS = ["buildkit", "plain", "conda"]
