@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import encoders
+from .. import encoders, flatbuffers
 from ._experiment import ARRAY, DATED, DATES, METRIC, NOT_TYPES, TABLE, TEXT, TREE, Experiment, known
 from .arrays import arrays, as_hdf5
 
@@ -178,13 +178,13 @@ known(
 def as_catboost(
     found: Experiment, *, guid: str = "aa", date: str = DATES[0], gap: int = 0, defaults: bool = False
 ) -> bytes:
-    def feature(index: int, name: str) -> encoders.Table:
+    def feature(index: int, name: str) -> flatbuffers.Table:
         borders = found.weights.astype("f4").ravel()
         flat = ("<i", index)
-        return encoders.Table([("<?", False) if defaults else None, flat, flat, borders, name, None])
+        return flatbuffers.Table([("<?", False) if defaults else None, flat, flat, borders, name, None])
 
-    one_hot = encoders.Table([("<i", 0), np.array([1], "<i4"), None])
-    trees = encoders.Table(
+    one_hot = flatbuffers.Table([("<i", 0), np.array([1], "<i4"), None])
+    trees = flatbuffers.Table(
         [
             ("<i", 1),
             np.array([step for step, _ in found.rows], "<i4"),
@@ -201,8 +201,8 @@ def as_catboost(
         ]
     )
     information = {"params": json.dumps({"name": found.name}), "model_guid": guid, "train_finish_time": date}
-    entries = [encoders.Table(pair) for pair in information.items()]
-    core = encoders.flatbuffer(encoders.Table(["FlabuffersModel_v1", trees, entries, None]), gap=gap)
+    entries = [flatbuffers.Table(pair) for pair in information.items()]
+    core = flatbuffers.flatbuffer(flatbuffers.Table(["FlabuffersModel_v1", trees, entries, None]), gap=gap)
     return b"CBM1" + struct.pack("<I", len(core)) + core
 
 
