@@ -20,8 +20,16 @@ def main() -> None:
         with contextlib.suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
+        _end_services()
         os._exit(code)
     sys.exit(code)
+
+
+def _end_services() -> None:
+    """What ends with the process, and would not be told of such an exit."""
+    podman = sys.modules.get("envfreeze.engines._podman")
+    if podman is not None:
+        podman.end_services()
 
 
 if __name__ == "__main__":

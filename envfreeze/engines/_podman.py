@@ -109,11 +109,21 @@ class Service:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+_services: list[Service] = []
+
+
 @functools.cache
 def _service(program: str) -> Service:
-    service = Service(program)
-    atexit.register(service.stop)
-    return service
+    if not _services:
+        atexit.register(end_services)
+    _services.append(Service(program))
+    return _services[-1]
+
+
+def end_services() -> None:
+    """Stop what was started here; a second time there is nothing to do."""
+    while _services:
+        _services.pop().stop()
 
 
 def build_variables() -> dict[str, str]:
