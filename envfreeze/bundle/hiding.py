@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from envfreeze.records.artifact import Artifact, Experiment
 from envfreeze.records.lock import Lock
 
 _TIME_ZONE = "the time zone stays in the lock, as results may depend on it: "
+_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".mp4", ".avi", ".svg")
 
 
 class Hidden(NamedTuple):
@@ -34,13 +35,14 @@ class Hidden(NamedTuple):
     notes: tuple[str, ...]
     progress: Progress
 
-    def write(self, output: Path, members: Iterator[Member], locks: Iterable[Lock]) -> list[str]:
+    def write(self, output: Path, members: Iterable[Member], locks: Iterable[Lock]) -> list[str]:
         """Write the bundle if it names nobody; returns what the author should know.
 
         Raises:
             InputError: it does; nothing is written.
             OSError: the bundle cannot be written.
         """
+        members = tuple(members)
         draft = self.scratch / "draft.zip"
         archive.write(draft, members)
         self.progress.step("looking for what names the author")
@@ -49,6 +51,12 @@ class Hidden(NamedTuple):
         with draft.open("rb") as stream, replacing(output) as target:
             shutil.copyfileobj(stream, target, CHUNK)
         notes = [f"not looked into for names: {closed}" for closed in found.closed]
+        pictures = sorted({member.name for member in members if member.name.lower().endswith(_PICTURES)})
+        if pictures:
+            shown = ", ".join(pictures[:5]) + (f" and {len(pictures) - 5} more" if len(pictures) > 5 else "")
+            notes.append(
+                f"names in what a picture or film shows are not found, look at them yourself: {shown}"
+            )
         if found.public:
             packages = sorted({place.partition(":")[0].rpartition("/")[2] for place in found.public})
             words = ", ".join(packages)
