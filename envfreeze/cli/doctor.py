@@ -22,13 +22,15 @@ def doctor(as_json: bool, quiet: bool, verbose: bool) -> int:
     from envfreeze.engines import engines
 
     checks = examine(Path.cwd())
-    names = {engine.check().name for engine in engines()}
+    names = {engine.name for engine in engines()}
     usable = any(check.name in names and check.state != "missing" for check in checks)
     if as_json:
         emit({"usable": usable, "checks": checks})
     else:
         for check in checks:
-            mark, colour = _MARKS[check.state]
+            # One engine is enough: where another works, it is no fault that this one is not there.
+            spare = check.name in names and check.state == "missing" and usable
+            mark, colour = ("–", "bright_black") if spare else _MARKS[check.state]
             line = f"{check.name}: {check.found}"
             click.echo(f"{click.style(mark, fg=colour)} {printable(line)}")
             if check.mend:
