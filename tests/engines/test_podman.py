@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from docker.errors import NotFound
 
 from envfreeze.bundle.image import image_members
 from envfreeze.engines import _docker_build, _podman
@@ -59,7 +61,8 @@ def run(image: Image, store: Store, tmp_path: Path) -> Runner:
 
 def remove(recipe: object) -> None:
     client = connect(60, ENGINE.find())
-    client.images.remove(_docker_build.tag(recipe), force=True)  # type: ignore[arg-type]
+    with contextlib.suppress(NotFound):  # another run of these tests here may have removed it
+        client.images.remove(_docker_build.tag(recipe), force=True)  # type: ignore[arg-type]
     client.close()
 
 
