@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -16,6 +17,8 @@ import pytest
 
 from envfreeze import artifacts
 from envfreeze.errors import InputError
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 NAMES = ["Jane Doe", "jane.doe@inf.ethz.ch", "jdoe77", "Tübingen Lab", "janedoe/neat-paper", "Ada Writer"]
 TRAIN = '''\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ import yaml
 from envfreeze.repository import prepare
 
 from .conftest import Envfreeze
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 
 def git(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
