@@ -53,8 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     from envfreeze import cli
     from envfreeze.registry import members
 
-    for command in members(cli, "COMMAND"):
-        assert isinstance(command, click.Command)
+    for command in members(cli, "COMMAND", click.Command):
         group.add_command(command)
     signal.signal(signal.SIGTERM, _terminated)
     own = arguments[: list(arguments).index("--")] if "--" in arguments else arguments

@@ -138,7 +138,7 @@ def comparator_in_process(comparator: Comparator, one: Sample, two: Sample, opti
 @cache
 def comparators() -> tuple[Comparator, ...]:
     """All, in the order in which they are asked."""
-    found = [member for member in members(compare, "COMPARATOR") if isinstance(member, Comparator)]
+    found = members(compare, "COMPARATOR", Comparator)
     return tuple(sorted(found, key=lambda comparator: -comparator.priority))
 
 

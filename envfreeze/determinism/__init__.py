@@ -83,7 +83,7 @@ def libraries() -> tuple[Library, ...]:
     from envfreeze import determinism
     from envfreeze.registry import members
 
-    return tuple(item for item in members(determinism, "LIBRARY") if isinstance(item, Library))
+    return tuple(members(determinism, "LIBRARY", Library))
 
 
 def installed(lock: Lock) -> dict[str, str]:

@@ -78,7 +78,7 @@ def areas() -> dict[str, Area]:
     from envfreeze import drift as family
     from envfreeze.registry import members
 
-    return {found.name: found for found in members(family, "AREA") if isinstance(found, Area)}
+    return {found.name: found for found in members(family, "AREA", Area)}
 
 
 def status(

@@ -68,7 +68,7 @@ def engines() -> list[Engine]:
     from envfreeze import engines as family
     from envfreeze.registry import members
 
-    found = [engine for engine in members(family, "ENGINE") if isinstance(engine, Engine)]
+    found = members(family, "ENGINE", Engine)  # type: ignore[type-abstract]
     return sorted(found, key=lambda engine: -engine.preference)
 
 

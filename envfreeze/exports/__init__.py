@@ -40,7 +40,7 @@ def exports() -> dict[str, Export]:
     from envfreeze import exports as family
     from envfreeze.registry import members
 
-    return {found.name: found for found in members(family, "EXPORT") if isinstance(found, Export)}
+    return {found.name: found for found in members(family, "EXPORT", Export)}
 
 
 def render(name: str, lock: Lock, wheels: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ def factors() -> dict[str, Factor]:
     from envfreeze import factors as family
     from envfreeze.registry import members
 
-    found = [member for member in members(family, "FACTOR") if isinstance(member, Factor)]
+    found = members(family, "FACTOR", Factor)
     return {factor.name: factor for factor in found}
 
 

@@ -147,5 +147,5 @@ def _reader(path: Path, name: str) -> Reader | None:
 
 @cache
 def _readers() -> tuple[Reader, ...]:
-    found = [member for member in members(metrics, "READER") if isinstance(member, Reader)]
+    found = members(metrics, "READER", Reader)
     return tuple(sorted(found, key=lambda reader: -reader.priority))

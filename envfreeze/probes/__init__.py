@@ -76,7 +76,7 @@ def inspect_all(target: Target) -> tuple[dict[str, Any], tuple[Gap, ...]]:
     from envfreeze import probes
     from envfreeze.registry import members
 
-    found = [probe for probe in members(probes, "PROBE") if isinstance(probe, Probe)]
+    found = members(probes, "PROBE", Probe)
 
     def run(probe: Probe) -> Section:
         try:

@@ -27,7 +27,7 @@ def formats() -> dict[str, Format]:
     from envfreeze import report
     from envfreeze.registry import members
 
-    found = [member for member in members(report, "FORMAT") if isinstance(member, Format)]
+    found = members(report, "FORMAT", Format)
     return {member.name: member for member in found}
 
 

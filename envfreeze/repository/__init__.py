@@ -68,7 +68,7 @@ def parts() -> dict[str, Part]:
     from envfreeze import repository as family
     from envfreeze.registry import members
 
-    return {found.name: found for found in members(family, "PART") if isinstance(found, Part)}
+    return {found.name: found for found in members(family, "PART", Part)}
 
 
 def prepare(

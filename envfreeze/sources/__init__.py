@@ -83,7 +83,7 @@ def source_of(path: Path) -> Source:
 
     if not path.is_file():
         raise InputError(f"there is no file {path}.")
-    known = [found for found in members(family, "SOURCE") if isinstance(found, Source)]
+    known = members(family, "SOURCE", Source)
     for source in known:
         if source.recognises(path):
             return source

@@ -17,9 +17,7 @@ from envfreeze.registry import members
 
 from .conftest import Envfreeze
 
-COMMANDS = {
-    command.name: command for command in members(cli, "COMMAND") if isinstance(command, click.Command)
-}
+COMMANDS = {command.name: command for command in members(cli, "COMMAND", click.Command)}
 
 
 def test_all_commands_are_found() -> None:

@@ -140,7 +140,7 @@ def test_switches_that_change_what_the_recorded_run_did_are_left_alone(
 
 
 def test_every_rule_says_what_it_does_and_where_that_is_written() -> None:
-    libraries = [library for library in members(determinism, "LIBRARY") if isinstance(library, Library)]
+    libraries = members(determinism, "LIBRARY", Library)
     assert len(libraries) >= 13
     for library in libraries:
         for rule in library.rules:

@@ -82,7 +82,7 @@ def formats() -> tuple[Format, ...]:
     from envfreeze.anonymous import formats as package
     from envfreeze.registry import members
 
-    return tuple(found for found in members(package, "FORMAT") if isinstance(found, Format))
+    return tuple(members(package, "FORMAT", Format))
 
 
 def collected(chunks: Iterable[bytes], budget: Budget) -> Buffer:

@@ -61,7 +61,7 @@ def checklists() -> dict[str, Checklist]:
     from envfreeze.bundle import checklists as family
     from envfreeze.registry import members
 
-    return {found.name: found for found in members(family, "CHECKLIST") if isinstance(found, Checklist)}
+    return {found.name: found for found in members(family, "CHECKLIST", Checklist)}
 
 
 def find(name: str) -> Checklist:

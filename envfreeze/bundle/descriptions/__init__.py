@@ -82,12 +82,9 @@ def describe(described: Described) -> tuple[Mapping[str, str], tuple[str, ...]]:
     from envfreeze.registry import members
 
     made, missing = {}, []
-    for member in members(descriptions, "DESCRIPTION"):
-        if isinstance(member, Description):
-            try:
-                made[member.name] = member.write(described)
-            except ImportError:
-                missing.append(
-                    f"{member.name} is not in the bundle: it takes pip install 'envfreeze[bundle]'"
-                )
+    for member in members(descriptions, "DESCRIPTION", Description):
+        try:
+            made[member.name] = member.write(described)
+        except ImportError:
+            missing.append(f"{member.name} is not in the bundle: it takes pip install 'envfreeze[bundle]'")
     return made, tuple(missing)

@@ -103,7 +103,7 @@ def check(sums: bytes, signatures: dict[str, bytes], signers: Path | None) -> Si
 def _signers() -> Sequence[Signer]:
     from envfreeze.bundle import signing
 
-    return [found for found in members(signing, "SIGNER") if isinstance(found, Signer)]
+    return members(signing, "SIGNER", Signer)
 
 
 def call(
