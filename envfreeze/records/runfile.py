@@ -7,12 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from envfreeze.errors import InputError
+from envfreeze.records import jsonfile
 from envfreeze.records.run import Run
 
 NAME = "run.json"
-MAX_SIZE = 256 << 20
-"""Bytes; far above any record that was written."""
 
 
 def read(folder: Path) -> Run:
@@ -21,15 +19,7 @@ def read(folder: Path) -> Run:
     Raises:
         InputError: there is none, or it is damaged.
     """
-    path = folder / NAME
-    try:
-        if path.stat().st_size > MAX_SIZE:
-            raise InputError(f"{path} is larger than {MAX_SIZE >> 20} MiB, so no record of a replay.")
-        return msgspec.convert(json.loads(path.read_bytes()), Run)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {(error.strerror or 'error').lower()}.") from None
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise InputError(f"{path} is no record of a replay: {error}.") from None
+    return jsonfile.read(folder / NAME, Run, "a replay")
 
 
 def dumps(run: Run) -> bytes:

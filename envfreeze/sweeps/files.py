@@ -14,12 +14,11 @@ import msgspec
 
 from envfreeze.errors import EnvironmentFailure, InputError
 from envfreeze.files import write
-from envfreeze.records import lockfile
+from envfreeze.records import jsonfile, lockfile
 from envfreeze.records.sweep import Sweep, SweepRun
 from envfreeze.store import Store
 
 NAME = "sweep.json"
-MAX_SIZE = 256 << 20
 _IGNORED = "# The runs can be made again; sweep.json has their metrics.\n/runs/\n/lock\n"
 
 
@@ -39,14 +38,7 @@ def read(path: Path) -> Sweep:
     Raises:
         InputError: there is none, or it is damaged.
     """
-    try:
-        if path.stat().st_size > MAX_SIZE:
-            raise InputError(f"{path} is larger than {MAX_SIZE >> 20} MiB, so no sweep.")
-        return msgspec.convert(json.loads(path.read_bytes()), Sweep)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {(error.strerror or 'error').lower()}.") from None
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise InputError(f"{path} is no record of a sweep: {error}.") from None
+    return jsonfile.read(path, Sweep, "a sweep")
 
 
 def save(sweep: Sweep, folder: Path) -> None:
