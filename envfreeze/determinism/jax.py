@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from envfreeze.determinism import PORTABLE, Call, Library, Rule
+from envfreeze.determinism import Library, Rule
 from envfreeze.determinism._threads import all_cores, has_gpu, one_thread, recorded_threads, usable
-from envfreeze.determinism.tensorflow import XLA_EFFECT, XLA_MATH_EFFECT, XLA_SOURCE
+from envfreeze.determinism._xla import xla_calls
 
 LIBRARY = Library(
     name="jax",
@@ -34,23 +34,5 @@ LIBRARY = Library(
         "Cholesky's decomposition, solve and eigh of single precision and trainings with convolutions were "
         "seen to differ on one of three emulated processors",
     ),
-    calls=(
-        Call(
-            call="jax.xla.cpu_max_isa",
-            value=lambda seed: "true",
-            profiles=PORTABLE,
-            effect=XLA_EFFECT,
-            since="0.5.0",
-            source=XLA_SOURCE,
-        ),
-        Call(
-            call="jax.xla.cpu_platform_math",
-            value=lambda seed: "true",
-            profiles=PORTABLE,
-            effect=XLA_MATH_EFFECT,
-            since="0.8.0",
-            cost="Products of matrices can be slower.",
-            source=XLA_SOURCE,
-        ),
-    ),
+    calls=xla_calls("jax", isa_since="0.5.0", math_since="0.8.0"),
 )

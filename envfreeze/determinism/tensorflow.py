@@ -9,16 +9,8 @@ from __future__ import annotations
 
 from envfreeze.determinism import PORTABLE, Call, Library, Rule
 from envfreeze.determinism._threads import all_cores, has_gpu, one_thread, recorded_threads, usable
+from envfreeze.determinism._xla import xla_calls
 
-XLA_EFFECT = (
-    "Adds --xla_cpu_max_isa=AVX2 and one thread for products to XLA_FLAGS, so that programs are compiled for "
-    "AVX2 and not for the processor at hand."
-)
-XLA_MATH_EFFECT = (
-    "Adds --xla_cpu_enable_platform_dependent_math=false to XLA_FLAGS: no approximate reciprocal square "
-    "roots in compiled programs, and no kernels of YNNPACK, which are chosen by processor."
-)
-XLA_SOURCE = "https://github.com/openxla/xla/blob/main/xla/debug_options_flags.cc"
 _THREADS = (
     "https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/common_runtime/process_util.cc"
 )
@@ -85,23 +77,7 @@ LIBRARY = Library(
             cost="Slower: tf.data runs without parallelism where that would change an order.",
             source="https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism",
         ),
-        Call(
-            call="tensorflow.xla.cpu_max_isa",
-            value=lambda seed: "true",
-            profiles=PORTABLE,
-            effect=XLA_EFFECT,
-            since="2.19",
-            source=XLA_SOURCE,
-        ),
-        Call(
-            call="tensorflow.xla.cpu_platform_math",
-            value=lambda seed: "true",
-            profiles=PORTABLE,
-            effect=XLA_MATH_EFFECT,
-            since="2.21",
-            cost="Products of matrices can be slower.",
-            source=XLA_SOURCE,
-        ),
+        *xla_calls("tensorflow", isa_since="2.19", math_since="2.21"),
         Call(
             call="tensorflow.portable_kernels",
             value=lambda seed: "true",
