@@ -3,6 +3,7 @@
  * Blocks are allocated before they are mapped (posix_fallocate): on a full disk that fails with an error code,
  * where a write into a sparse map would kill the program with SIGBUS. */
 #include "shim.h"
+#include "tape.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,12 +123,6 @@ static int next_block(size_t wanted) {
   return 1;
 }
 
-static long long now(clockid_t clock) {
-  struct timespec time = {0};
-  syscall(SYS_clock_gettime, clock, &time); /* not the function: a later library may stand before it */
-  return time.tv_sec * 1000000000ll + time.tv_nsec;
-}
-
 static void cease(void) {
   if (lost) *lost = 1;
   if (!block || block_used + 2 > block_size) return;
@@ -154,7 +149,7 @@ static void append(enum kind kind, const char *text) { append_text(kind, "", tex
 
 static void append_timed(enum kind kind, const char *text) {
   char stamp[32];
-  snprintf(stamp, sizeof stamp, "%lld ", now(CLOCK_MONOTONIC));
+  snprintf(stamp, sizeof stamp, "%lld ", (long long)real_now(CLOCK_MONOTONIC));
   append_text(kind, stamp, text);
 }
 
@@ -267,7 +262,7 @@ static void introduce(void) {
   char text[4096];
   owner = (long)syscall(SYS_getpid);
   ended = 0;
-  snprintf(file, sizeof file, "%ld-%lld.shim", (long)syscall(SYS_getpid), now(CLOCK_MONOTONIC));
+  snprintf(file, sizeof file, "%ld-%lld.shim", (long)syscall(SYS_getpid), (long long)real_now(CLOCK_MONOTONIC));
   snprintf(text, sizeof text, "%ld %ld", (long)syscall(SYS_getpid), (long)syscall(SYS_getppid));
   append(STARTED, text);
   if (!on) return;
