@@ -284,8 +284,6 @@ def _write_dockerfile(lock: Lock, store: Store, project: Path, progress: Progres
 def _registry_engine() -> Engine | None:
     """An engine that can ask a registry which images exist, if there is one."""
     from envfreeze.engines import engines
+    from envfreeze.engines._container_engine import ContainerEngine
 
-    for engine in engines():
-        if engine.name != "local" and engine.check().state == "ok":
-            return engine
-    return None
+    return next((one for one in engines() if isinstance(one, ContainerEngine) and one.answers()), None)

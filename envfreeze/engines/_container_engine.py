@@ -59,6 +59,12 @@ class ContainerEngine(ABC):
         except (APIError, RequestException, KeyError):
             return None
 
+    def answers(self) -> bool:
+        """Whether it is there at all; asks for less than ``check``."""
+        from envfreeze.engines._docker_client import Connection
+
+        return isinstance(self.find(), Connection)
+
     def check(self) -> Check:
         """Ask the engine for its version; at most a few seconds."""
         from envfreeze.engines._docker_client import Unavailable
@@ -70,7 +76,8 @@ class ContainerEngine(ABC):
 
     def base_digest(self, reference: str) -> str | None:
         """The digest on the registry, else that of a pulled copy."""
-        return self._digests(reference)[0] or self._digests(reference)[1]
+        remote, local = self._digests(reference)
+        return remote or local
 
     def base_exists(self, reference: str) -> bool | None:
         """True or False as the registry says; True too for a copy that the engine has."""

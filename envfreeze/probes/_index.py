@@ -50,10 +50,7 @@ class IndexFile(Record):
     @property
     def path(self) -> Path | None:
         """Where it lies on this machine; None for a download."""
-        from urllib.parse import unquote, urlsplit
-
-        parts = urlsplit(self.url)
-        return Path(unquote(parts.path)) if parts.scheme == "file" else None
+        return _on_disk(self.url)
 
 
 class _Answer(msgspec.Struct):
@@ -73,6 +70,7 @@ class Index:
         self._offline = offline
         self._down: dict[str, str] = {}
         self._pages: dict[tuple[str, bool], list[Link]] = {}
+        self._names: dict[tuple[str, bool], list[str]] = {}
         self._lock = threading.Lock()
         indexes = () if configuration.no_index else (configuration.index, *configuration.extra_indexes)
         places = [(url, False) for url in indexes] + [(url, True) for url in configuration.find_links]
@@ -105,7 +103,8 @@ class Index:
         found: list[IndexFile] = []
         for place in self._local:
             with contextlib.suppress(OSError, ValueError):
-                found += self._ask(place, name, version)
+                if self._may_hold(place, name):
+                    found += self._ask(place, name, version)
         return tuple(found)
 
     @property
@@ -170,6 +169,25 @@ class Index:
             if package.version and canonicalize_version(package.version) == same
         ]
 
+    def _may_hold(self, place: tuple[str, bool], name: str) -> bool:
+        """False when a folder has no file of the project, which most have not; then nothing need be parsed.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        from packaging.utils import canonicalize_name
+
+        url, is_page = place
+        folder = _on_disk(url) or Path(url)
+        project = canonicalize_name(name)
+        if not is_page:
+            return (folder / project).exists()
+        if not folder.is_dir():
+            return True
+        if place not in self._names:
+            self._names[place] = [canonicalize_name(file.name) for file in folder.iterdir()]
+        return any(file.startswith(f"{project}-") for file in self._names[place])
+
     def _links(self, place: tuple[str, bool], name: str) -> Iterable[Link]:
         """What an index lists of a project, or all that a page or folder lists, which is read once."""
         from packaging.utils import canonicalize_name
@@ -233,6 +251,13 @@ class _Fetcher:
     def iter_secure_origins(self) -> Iterable[tuple[str, str, str]]:
         origins: Iterable[tuple[str, str, str]] = self._client.iter_secure_origins()
         return origins
+
+
+def _on_disk(url: str) -> Path | None:
+    from urllib.parse import unquote, urlsplit
+
+    parts = urlsplit(url)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 def _spellings(version: str) -> re.Pattern[str]:
