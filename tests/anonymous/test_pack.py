@@ -18,6 +18,8 @@ import pytest
 from envfreeze import artifacts
 from envfreeze.errors import InputError
 
+from ..command import envfreeze
+
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 NAMES = ["Jane Doe", "jane.doe@inf.ethz.ch", "jdoe77", "Tübingen Lab", "janedoe/neat-paper", "Ada Writer"]
@@ -37,15 +39,6 @@ pathlib.Path("notes.ipynb").write_text(json.dumps({"a": text, "b": "https://x.or
 pathlib.Path("plain.txt").write_text("nobody\\n")
 print("trained in", here, "by", WHO)
 '''
-
-
-def envfreeze(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "envfreeze", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr + done.stdout, done.stderr
-    return done
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -16,6 +16,8 @@ import pytest
 from envfreeze import artifacts
 from envfreeze.errors import InputError
 
+from ..command import envfreeze
+
 ROWS = "1.5\n2.5\n" * 2000
 TRAIN = """\
 import json, sys
@@ -31,15 +33,6 @@ claims:
     text: The score is large.
     holds: "metrics.json:score > 7000 and <stdout>:score > 7000"
 """
-
-
-def envfreeze(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "envfreeze", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr + done.stdout, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")

@@ -16,17 +16,10 @@ import pytest
 from envfreeze import artifacts
 from envfreeze.resources import resource
 
+from ..command import envfreeze
+
 SLIM = "python:3.11-slim-bookworm"
 pytestmark = [pytest.mark.index, pytest.mark.xdist_group("paper")]
-
-
-def envfreeze(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "envfreeze", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, timeout=500, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr + done.stdout, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")

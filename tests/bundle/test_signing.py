@@ -14,17 +14,10 @@ import pytest
 from envfreeze import artifacts
 from envfreeze.errors import InputError
 
+from ..command import envfreeze
+
 WHO = "author@example.org"
 needs_ssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen")
-
-
-def envfreeze(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "envfreeze", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr + done.stdout, done.stderr
-    return done
 
 
 def new_key(folder: Path, name: str) -> tuple[Path, Path]:

@@ -11,6 +11,8 @@ import pytest
 
 from envfreeze import artifacts
 
+from ..command import envfreeze
+
 TRAIN = """\
 import argparse, json, random
 parser = argparse.ArgumentParser()
@@ -18,15 +20,6 @@ parser.add_argument("--seed", type=int)
 draw = random.Random(parser.parse_args().seed)
 json.dump({"accuracy": 0.9 + draw.gauss(0, 0.01)}, open("metrics.json", "w"))
 """
-
-
-def envfreeze(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "envfreeze", *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
-    )
-    assert "Traceback" not in done.stderr + done.stdout, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")

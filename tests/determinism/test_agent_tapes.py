@@ -11,24 +11,13 @@ from pathlib import Path
 import pytest
 
 from envfreeze import workflow
-from envfreeze.observer import inject, tapes
+from envfreeze.observer import inject
 from envfreeze.records.lock import Lock
-from envfreeze.report._tapes import first_hint
 from envfreeze.store import Store
 
 from ._every_source import PROGRAM, VERSIONS, environment_of
-from .test_tapes import (
-    _CHILDREN,
-    _DRAWS,
-    _THREADS,
-    ENGINES,
-    POOL,
-    POOLS,
-    PYTHON,
-    Recorder,
-    environment,
-    freeze,
-)
+from ._recorder import AgentRecorder
+from .test_tapes import ENGINES, POOL, POOLS, PYTHON, freeze
 
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -80,100 +69,9 @@ def test_every_source_is_the_same_in_a_container(project: Path, tmp_path: Path) 
     assert run.comparison and run.comparison.verdict == "identical"
 
 
-class AgentRecorder(Recorder):
-    """Records and plays with the agent alone."""
-
-    def _run(self, variables: dict[str, str], *command: str) -> subprocess.CompletedProcess[bytes]:
-        agent = self.folder / "agent"
-        if not agent.exists():
-            inject.copy_agent(agent)
-        told = {"PYTHONPATH": str(agent), "ENVFREEZE_TAPE_AGENT": "play"}
-        env = environment(Path(sys.executable).parent) | variables | told
-        return subprocess.run(command, env=env, capture_output=True, timeout=60)
-
-
 @pytest.fixture
 def recorder(tmp_path: Path) -> AgentRecorder:
     return AgentRecorder(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("recorded", "altered", "thread", "taken", "why"),
-    [
-        pytest.param(_DRAWS.format("4, 4"), _DRAWS.format("4, 4, 4"), "0", 2, "after the last", id="more"),
-        pytest.param(
-            _DRAWS.format("4, 8, 4"), _DRAWS.format("4, 4, 8"), "0", 1, "another number", id="order"
-        ),
-        pytest.param(_THREADS.format(2), _THREADS.format(3), "0.2", 0, "after the last", id="thread"),
-        pytest.param(_DRAWS.format("4, 8, 4"), _DRAWS.format("4, 8"), "0", 2, "went on", id="fewer"),
-        pytest.param(_THREADS.format(3), _THREADS.format(2), "0.2", 0, "went on", id="no thread"),
-    ],
-)
-def test_the_first_place_off_the_tape_is_named(
-    recorded: str, altered: str, thread: str, taken: int, why: str, recorder: AgentRecorder, tmp_path: Path
-) -> None:
-    script = tmp_path / "main.py"
-    script.write_text(recorded)
-    done, sealed, _ = recorder.record(sys.executable, str(script))
-    assert recorder.play(sealed, sys.executable, str(script))[1] == ()
-    script.write_text(altered)
-    again, left = recorder.play(sealed, sys.executable, str(script))
-    assert again.returncode == 0 and again.stderr == b""
-    assert again.stdout.splitlines()[:taken] == done.stdout.splitlines()[:taken]
-    first = left[0]
-    assert (first.source, first.thread, first.taken) == ("randomness", thread, taken)
-    assert why in first.why and str(script) in first.process
-    if first.more:
-        assert "the recorded run went on: it asked once more at" in str(first_hint(left))
-    else:
-        assert first.line == f"{script}:3"
-        assert f"{script}:3 asked for randomness" in str(first_hint(left))
-    assert recorder.play(sealed, sys.executable, str(script))[0].stdout == again.stdout
-
-
-def test_a_program_that_a_replay_does_not_start_is_told(recorder: AgentRecorder, tmp_path: Path) -> None:
-    script = tmp_path / "main.py"
-    script.write_text(_CHILDREN.format(2))
-    _, sealed, _ = recorder.record(sys.executable, str(script))
-    assert recorder.play(sealed, sys.executable, str(script))[1] == ()
-    script.write_text(_CHILDREN.format(1))
-    assert "that this one did not" in str(first_hint(recorder.play(sealed, sys.executable, str(script))[1]))
-
-
-def test_a_killed_process_keeps_its_tape(recorder: AgentRecorder) -> None:
-    code = "import os, random; os.write(1, str(random.random()).encode()); os.kill(os.getpid(), 9)"
-    done, sealed, _ = recorder.record(sys.executable, "-c", code)
-    assert done.returncode == -9 and done.stdout
-    again, left = recorder.play(sealed, sys.executable, "-c", code)
-    assert again.stdout == done.stdout and left == ()
-
-
-def test_a_limit_ends_the_recording_and_nothing_else(recorder: AgentRecorder) -> None:
-    code = "import os\nfor _ in range(3000): os.urandom(32)\nprint('done')"
-    done, sealed, gaps = recorder.record(sys.executable, "-c", code, limit=20_000)
-    assert done.stdout == b"done\n" and done.stderr == b""
-    assert not sealed.complete and "--tape-limit" in gaps
-    assert sum(path.stat().st_size for path in recorder.folder.glob(".envfreeze/tapes/*/*.tape")) <= 20_000
-    again, left = recorder.play(sealed, sys.executable, "-c", code)
-    assert again.stdout == b"done\n" and left
-
-
-def test_a_hostile_tape_harms_nobody(recorder: AgentRecorder) -> None:
-    command = sys.executable, "-c", "import random, time; print(random.random() < 1, time.time() != 0)"
-    recorder.record(*command)
-    (path,) = recorder.folder.glob(".envfreeze/tapes/*/*.tape")
-    whole = path.read_bytes()
-    state = recorder.folder / "hostile"
-    state.mkdir()
-    told = {
-        "ENVFREEZE_TAPE": "replay",
-        "ENVFREEZE_TAPES": str(path.parent),
-        "ENVFREEZE_TAPE_STATE": str(state),
-    }
-    for at in range(0, 120, 7):
-        path.write_bytes(whole[:at] + b"\xff\xff\xff\xff" + whole[at + 4 :])
-        done = recorder._run(told | tapes.first_process(), *command)
-        assert (done.returncode, done.stdout, done.stderr) == (0, b"True True\n", b""), at
 
 
 _STANDS_FOR = """

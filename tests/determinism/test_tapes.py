@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from envfreeze import workflow
-from envfreeze.engines._tapes import read_state
-from envfreeze.observer import inject, tapes
+from envfreeze.observer import inject
 from envfreeze.records.run import Run
 from envfreeze.records.tapes import LeftTape
 from envfreeze.report._tapes import first_hint
-from envfreeze.store import Store
+
+from ._recorder import Recorder, environment
 
 pytestmark = pytest.mark.skipif(inject.shim() is None, reason="this installation has no shim")
 
@@ -212,11 +212,6 @@ def write_programs(project: Path) -> None:
     (project / "run.sh").write_text("\n".join(lines) + "\n")
 
 
-def environment(python: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return kept | {"PATH": f"{python}{os.pathsep}{os.environ['PATH']}"}
-
-
 def freeze(project: Path, python: Path, *command: str, **options: object):
     null = os.open(os.devnull, os.O_WRONLY)
     try:
@@ -344,148 +339,9 @@ def test_waits_of_the_library_are_no_hint() -> None:
     assert "/p/a.py:3 asked for the time" in str(first_hint((wait, own)))
 
 
-class Recorder:
-    """Records and plays with the shim alone, without freezing or an engine."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.store = folder, Store(folder)
-        self.store.create()
-        self.times = 0
-
-    def _run(self, variables: dict[str, str], *command: str) -> subprocess.CompletedProcess[bytes]:
-        shim = inject.shim()
-        assert shim is not None
-        env = environment(Path(sys.executable).parent) | variables | {"LD_PRELOAD": str(shim)}
-        return subprocess.run(command, env=env, capture_output=True, timeout=60)
-
-    def record(
-        self, *command: str, limit: int = 1 << 24
-    ) -> tuple[subprocess.CompletedProcess[bytes], tapes.Tapes, str]:
-        self.times += 1
-        folder = self.folder / f"recording{self.times}"
-        done = self._run(tapes.prepare(folder, limit=limit), *command)
-        sealed, gaps = tapes.seal(folder, self.store)
-        assert sealed is not None
-        return done, sealed, "\n".join(f"{gap.what}: {gap.why}" for gap in gaps)
-
-    def play(
-        self, sealed: tapes.Tapes, *command: str, **variables: str
-    ) -> tuple[subprocess.CompletedProcess[bytes], tuple[LeftTape, ...]]:
-        self.times += 1
-        folder, why = tapes.find(self.store, sealed)
-        assert folder is not None, why
-        state = self.folder / f"state{self.times}"
-        state.mkdir()
-        told = {
-            "ENVFREEZE_TAPE": "replay",
-            "ENVFREEZE_TAPES": str(folder),
-            "ENVFREEZE_TAPE_STATE": str(state),
-        }
-        done = self._run(told | tapes.first_process() | variables, *command)
-        return done, read_state(state, folder)[0]
-
-
 @pytest.fixture
 def recorder(tmp_path: Path) -> Iterator[Recorder]:
     yield Recorder(tmp_path)
-
-
-_DRAWS = "import os\nfor size in ({}):\n    print(os.urandom(size))\n"
-_THREADS = """import os, threading
-def draw():
-    print(os.urandom(4))
-for _ in range({}):
-    thread = threading.Thread(target=draw)
-    thread.start(), thread.join()
-"""
-
-
-@pytest.mark.parametrize(
-    ("recorded", "altered", "thread", "taken", "why"),
-    [
-        pytest.param(
-            _DRAWS.format("4, 4"), _DRAWS.format("4, 4, 4"), "0", 2, "after the last of the tape", id="more"
-        ),
-        pytest.param(
-            _DRAWS.format("4, 8, 4"), _DRAWS.format("4, 4, 8"), "0", 1, "another number of bytes", id="order"
-        ),
-        pytest.param(
-            _THREADS.format(2), _THREADS.format(3), "0.2", 0, "after the last of the tape", id="thread"
-        ),
-    ],
-)
-def test_the_first_place_off_the_tape_is_named(
-    recorded: str, altered: str, thread: str, taken: int, why: str, recorder: Recorder, tmp_path: Path
-) -> None:
-    """By process, source and line; what is given from there on is the same in every replay."""
-    script = tmp_path / "main.py"
-    script.write_text(recorded)
-    done, sealed, _ = recorder.record(sys.executable, str(script))
-    script.write_text(altered)
-    again, left = recorder.play(sealed, sys.executable, str(script))
-    assert again.returncode == 0 and again.stderr == b""
-    assert again.stdout.splitlines()[:taken] == done.stdout.splitlines()[:taken]
-    first = left[0]
-    assert (first.source, first.thread, first.taken, first.line) == (
-        "randomness",
-        thread,
-        taken,
-        f"{script}:3",
-    )
-    assert why in first.why and str(script) in first.process
-    assert f"{script}:3 asked for randomness" in str(first_hint(left))
-    assert recorder.play(sealed, sys.executable, str(script))[0].stdout == again.stdout
-
-
-@pytest.mark.parametrize(
-    ("recorded", "altered", "thread", "taken", "more"),
-    [
-        pytest.param(_DRAWS.format("4, 8, 4, 2"), _DRAWS.format("4, 8"), "0", 2, 2, id="fewer"),
-        pytest.param(_DRAWS.format("4, 8"), "print(1)", "0", 0, 2, id="none"),
-        pytest.param(_THREADS.format(3), _THREADS.format(2), "0.2", 0, 1, id="thread"),
-    ],
-)
-def test_a_replay_that_ends_early_names_where_the_recorded_run_went_on(
-    recorded: str, altered: str, thread: str, taken: int, more: int, recorder: Recorder, tmp_path: Path
-) -> None:
-    """It has the recorded values until then."""
-    script = tmp_path / "main.py"
-    script.write_text(recorded)
-    done, sealed, _ = recorder.record(sys.executable, str(script))
-    script.write_text(altered)
-    again, left = recorder.play(sealed, sys.executable, str(script))
-    assert again.returncode == 0 and again.stderr == b""
-    assert again.stdout.splitlines()[:taken] == done.stdout.splitlines()[:taken]
-    (first,) = left
-    assert (first.source, first.thread, first.taken, first.more) == ("randomness", thread, taken, more)
-    assert first.site.startswith("randomness in main.py:") and str(script) in first.process
-    times = "once" if more == 1 else f"{more} times"
-    assert f"the recorded run went on: it asked {times} more at {first.site}" in str(first_hint(left))
-
-
-_CHILDREN = """import subprocess, sys
-for _ in range({}):
-    subprocess.run([sys.executable, "-c", "import random; print(random.random())"])
-"""
-
-
-def test_a_program_that_a_replay_does_not_start_is_told(recorder: Recorder, tmp_path: Path) -> None:
-    script = tmp_path / "main.py"
-    script.write_text(_CHILDREN.format(2))
-    _, sealed, _ = recorder.record(sys.executable, str(script))
-    assert recorder.play(sealed, sys.executable, str(script))[1] == ()
-    script.write_text(_CHILDREN.format(1))
-    again, left = recorder.play(sealed, sys.executable, str(script))
-    assert again.returncode == 0
-    assert "started a program or a worker that this one did not" in str(first_hint(left))
-
-
-def test_a_killed_process_keeps_its_tape(recorder: Recorder) -> None:
-    code = "import os, random; os.write(1, str(random.random()).encode()); os.kill(os.getpid(), 9)"
-    done, sealed, _ = recorder.record(sys.executable, "-c", code)
-    assert done.returncode == -9 and done.stdout
-    again, left = recorder.play(sealed, sys.executable, "-c", code)
-    assert again.stdout == done.stdout and left == ()
 
 
 def test_another_build_of_python_gets_the_same(recorder: Recorder) -> None:
@@ -520,16 +376,6 @@ def test_a_script_that_a_shell_starts_is_the_script_that_starts_itself(
     done, sealed, _ = recorder.record(str(tmp_path / "itself/script"))
     again, left = recorder.play(sealed, str(tmp_path / "shell/script"))
     assert done.stdout == again.stdout != b"" and left == ()
-
-
-def test_a_limit_ends_the_recording_and_nothing_else(recorder: Recorder) -> None:
-    code = "import os\nfor _ in range(3000): os.urandom(32)\nprint('done')"
-    done, sealed, gaps = recorder.record(sys.executable, "-c", code, limit=20_000)
-    assert done.stdout == b"done\n" and done.stderr == b""
-    assert not sealed.complete and "--tape-limit" in gaps
-    assert sum(path.stat().st_size for path in recorder.folder.glob(".envfreeze/tapes/*/*.tape")) <= 20_000
-    again, left = recorder.play(sealed, sys.executable, "-c", code)
-    assert again.stdout == b"done\n" and left
 
 
 def test_timed_waits_end_at_their_time_although_clocks_are_replayed(
@@ -689,22 +535,6 @@ def test_what_a_library_for_keys_asks_the_system_for_is_replayed_only_without_a_
     alone, _ = recorder.play(sealed, sys.executable, "-c", code)
     networked, _ = recorder.play(sealed, sys.executable, "-c", code, ENVFREEZE_TAPE_KEYS="real")
     assert done.stdout == alone.stdout != networked.stdout and networked.returncode == 0
-
-
-def test_a_hostile_tape_harms_nobody(recorder: Recorder) -> None:
-    command = sys.executable, "-c", "import random, time; print(random.random() < 1, time.time() != 0)"
-    _, sealed, _ = recorder.record(*command)
-    folder, _ = tapes.find(recorder.store, sealed)
-    assert folder is not None
-    (path,) = folder.glob("*.tape")
-    whole = path.read_bytes()
-    state = recorder.folder / "hostile"
-    state.mkdir()
-    told = {"ENVFREEZE_TAPE": "replay", "ENVFREEZE_TAPES": str(folder), "ENVFREEZE_TAPE_STATE": str(state)}
-    for at in range(0, 200, 7):
-        path.write_bytes(whole[:at] + b"\xff\xff\xff\xff" + whole[at + 4 :])
-        done = recorder._run(told | tapes.first_process(), *command)
-        assert (done.returncode, done.stdout) == (0, b"True True\n"), at
 
 
 @pytest.mark.index
